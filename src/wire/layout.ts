@@ -1,0 +1,87 @@
+import { Decoder, Encoder } from "@msgpack/msgpack";
+import { CloseCode } from "./codes.js";
+import type { Kind } from "./kinds.js";
+import { skim } from "./skim.js";
+
+/** One element of a frame: what it may be, and how PROTOCOL.md writes that. */
+export interface Field<T> {
+  readonly shape: string;
+  accepts(value: unknown): value is T;
+}
+
+/** An unsigned integer up to `max`. */
+export function uint(max: number): Field<number> {
+  return {
+    shape: `uint ≤ ${max}`,
+    accepts: (value): value is number =>
+      typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max,
+  };
+}
+
+/** Bytes, `min` to `max` of them (exactly `min` where no `max` is given). */
+export function bin(min: number, max = min): Field<Uint8Array> {
+  return {
+    shape: min === max ? `bin ${min}` : `bin ${min}–${max}`,
+    accepts: (value): value is Uint8Array => value instanceof Uint8Array && value.length >= min && value.length <= max,
+  };
+}
+
+/** Bytes of one of the given sizes. */
+export function binOf(...sizes: readonly number[]): Field<Uint8Array> {
+  return {
+    shape: `bin ${sizes.join(" or ")}`,
+    accepts: (value): value is Uint8Array => value instanceof Uint8Array && sizes.includes(value.length),
+  };
+}
+
+/** An array of at most `max` elements of one shape. */
+export function list<T>(element: Field<T>, max: number): Field<T[]> {
+  return {
+    shape: `array ≤ ${max} of ${element.shape}`,
+    accepts: (value): value is T[] => Array.isArray(value) && value.length <= max && value.every(element.accepts),
+  };
+}
+
+type Fields = Record<string, Field<unknown>>;
+type Values<F extends Fields> = { [name in keyof F]: F[name] extends Field<infer T> ? T : never };
+
+/** The values that a layout carries, by name. */
+export type FrameOf<L> = L extends Layout<infer F> ? Values<F> : never;
+
+/** Why bytes were not taken as a frame. */
+export type Refusal = typeof CloseCode.MALFORMED | typeof CloseCode.NON_CANONICAL;
+
+const encoder = new Encoder();
+const decoder = new Decoder();
+
+/** One kind of control frame or hello message: encodes it, and decodes nothing but its one canonical form. */
+export class Layout<F extends Fields> {
+  private readonly names: readonly (keyof F & string)[];
+
+  constructor(
+    readonly kind: Kind,
+    readonly fields: F,
+  ) {
+    this.names = Object.keys(fields);
+  }
+
+  encode(values: Values<F>): Uint8Array {
+    return encoder.encode([this.kind, ...this.names.map((name) => values[name])]);
+  }
+
+  /** The values of a frame of this kind, or the code that the peer is told. Binary values are views of `message`. */
+  decode(message: Uint8Array): Values<F> | Refusal {
+    const refusal = skim(message);
+    if (refusal !== 0) return refusal;
+    const elements = decoder.decode(message) as unknown[];
+    if (elements.length !== this.names.length + 1 || elements[0] !== this.kind) return CloseCode.MALFORMED;
+    const values: Record<string, unknown> = {};
+    for (let i = 0; i < this.names.length; i++) {
+      const name = this.names[i]!;
+      const value = elements[i + 1];
+      if (!this.fields[name]!.accepts(value)) return CloseCode.MALFORMED;
+      values[name] = value;
+    }
+    return values as Values<F>;
+  }
+}

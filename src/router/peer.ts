@@ -1,15 +1,17 @@
-import type { EdgeBytes } from "../wire/edge.js";
 import type { Position } from "../wire/locator.js";
+import type { Edge } from "./edges.js";
 
 /** What a neighbour announced of itself in one tree: checked, and the edges kept as proof for those below us. */
 export interface Announced extends Position {
   readonly rootKey: Uint8Array;
+  /** The root's rank in this tree. */
+  readonly rank: Uint8Array;
   /** The root's newest seq that this neighbour is known to hold. */
   seq: number;
   /** The root's signature over that seq. */
   signature: Uint8Array;
   /** The edges from the root down to the neighbour; its depth is their number. */
-  readonly path: readonly EdgeBytes[];
+  readonly path: readonly Edge[];
   /** The neighbour's hint of the delay from the root to itself. */
   readonly delayMs: number;
   /** The path leads through this node: good for forwarding, not for a parent. */

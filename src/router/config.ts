@@ -1,0 +1,68 @@
+/**
+ * Local limits and times of the trees and subtree tables. Each node may have its own; none is part of the protocol. Times are
+ * milliseconds. The figures behind them stand in PROTOCOL.md, "Trees".
+ */
+export interface TreeConfig {
+  /** Between two seqs of a root. */
+  readonly heartbeatMs: number;
+  /** A root without a new seq for this long is dead: 3.5 heartbeats. */
+  readonly rootTimeoutMs: number;
+  /** Between two ANNOUNCEs of one tree to one neighbour. */
+  readonly announceGapMs: number;
+  /** Between two rounds of ANNOUNCE_REQUEST while there is no parent. */
+  readonly askGapMs: number;
+  /** How long old coordinates are kept while no parent is feasible. */
+  readonly orphanMs: number;
+  /** Between two SEQ_REQUESTs of one tree. */
+  readonly seqRequestGapMs: number;
+  /** Between two seqs that a root gives because somebody asked. */
+  readonly seqAnswerGapMs: number;
+  /** A lost root has this long to answer, and `lostDelayFactor` times the own delay to it, and no more than `lostMaxMs`. */
+  readonly lostMs: number;
+  readonly lostDelayFactor: number;
+  readonly lostMaxMs: number;
+  /** From the choice of a parent to the ATTACH that tells it. */
+  readonly attachMs: number;
+  /** Changes of a subtree table are sent up together this long after the first. */
+  readonly batchMs: number;
+  /** A key that was lost with its link is kept upwards this long, in case it comes back elsewhere. */
+  readonly lostKeyMs: number;
+  /** Keys that one child may register: 500 bytes each. */
+  readonly childKeysMax: number;
+  /** Keys in one subtree table: 500 bytes each, so 50 MB a tree at most. */
+  readonly treeKeysMax: number;
+  /** REG frames of one neighbour that wait for its budget of signatures: 53 KB each. */
+  readonly pendingRegsMax: number;
+  /** Signatures that one neighbour may have checked: at once, and a second. 56 µs each in native form, 6 ms in portable form. */
+  readonly signaturesBurst: number;
+  readonly signaturesPerSecond: number;
+  /** Control frames that one neighbour may send: at once, and a second. */
+  readonly controlBurst: number;
+  readonly controlPerSecond: number;
+  /** (root, seq) pairs remembered for feasibility, for dead roots and for reports: 200 bytes each. */
+  readonly rootsMax: number;
+}
+
+export const TREE_DEFAULTS: TreeConfig = {
+  heartbeatMs: 30_000,
+  rootTimeoutMs: 105_000,
+  announceGapMs: 100,
+  askGapMs: 400,
+  orphanMs: 2_000,
+  seqRequestGapMs: 500,
+  seqAnswerGapMs: 300,
+  lostMs: 500,
+  lostDelayFactor: 4,
+  lostMaxMs: 5_000,
+  attachMs: 300,
+  batchMs: 30,
+  lostKeyMs: 3_000,
+  childKeysMax: 50_000,
+  treeKeysMax: 100_000,
+  pendingRegsMax: 64,
+  signaturesBurst: 8_192,
+  signaturesPerSecond: 2_048,
+  controlBurst: 4_096,
+  controlPerSecond: 1_024,
+  rootsMax: 64,
+};

@@ -1,0 +1,271 @@
+import type { Crypto, Identity } from "../crypto/crypto.js";
+import { SignTag, signedMessage } from "../crypto/sign.js";
+import type { VerdictCache } from "../crypto/verdicts.js";
+import { toHex } from "../wire/bytes.js";
+import { CloseCode } from "../wire/codes.js";
+import {
+  ANNOUNCE,
+  ANNOUNCE_REQUEST,
+  ANNOUNCE_RESET,
+  type Announce,
+  type AnnounceRequest,
+  HEARTBEAT,
+  type Heartbeat,
+  REG,
+  REG_REFUSED,
+  REQUEST_WHOLE,
+  type RegRefused,
+  ROOT_LOST,
+  type RootLost,
+  SEQ_REQUEST,
+} from "../wire/control.js";
+import { Kind } from "../wire/kinds.js";
+import { TREE_COUNT } from "../wire/limits.js";
+import { encodeLocator } from "../wire/locator.js";
+import { readAnnounce } from "./ancestry.js";
+import { Budget } from "./budget.js";
+import type { TreeConfig } from "./config.js";
+import { EdgeMemory } from "./edges.js";
+import type { Epochs } from "./epochs.js";
+import type { Peer, RoutingView } from "./peer.js";
+import { rankOf } from "./rank.js";
+import { Registrar } from "./registrar.js";
+import type { RouterStats } from "./stats.js";
+import { idOf, Subtree } from "./subtree.js";
+import { Tree } from "./tree.js";
+import { Trust } from "./trust.js";
+
+export interface TreesOptions {
+  readonly crypto: Crypto;
+  readonly verdicts: VerdictCache;
+  readonly identity: Identity;
+  readonly networkId: Uint8Array;
+  readonly leaf: boolean;
+  /** In a private network, the keys that may be root, in hex; undefined: every key may. */
+  readonly rootKeys?: ReadonlySet<string>;
+  readonly epochs: Epochs;
+  readonly config: TreeConfig;
+  readonly stats: RouterStats;
+  /** Queues a control frame for the neighbour behind a port. */
+  send(port: number, frame: Uint8Array): void;
+  /** The neighbour behind `port` broke a rule: its link is to be closed with `code`. */
+  violation(port: number, code: CloseCode): void;
+}
+
+/** What a link has besides its peer: the edges that went over it each way, and its budgets. */
+interface LinkState {
+  readonly peer: Peer;
+  readonly sent: EdgeMemory;
+  readonly known: EdgeMemory;
+  readonly frames: Budget;
+  readonly signatures: Budget;
+}
+
+/** The control plane: three trees and their subtree tables, fed by the frames from HEARTBEAT to REG_REFUSED. */
+export class Trees implements RoutingView {
+  readonly key: Uint8Array;
+  readonly trees: readonly Tree[];
+  readonly subtrees: readonly Subtree[];
+  /** By port; a port without a link is undefined. */
+  readonly #links: (LinkState | undefined)[] = [];
+  readonly #peers = new Map<string, Peer>();
+  readonly #trust: Trust;
+  readonly #registrar: Registrar;
+  #locator: { readonly bytes: Uint8Array; readonly signature: Uint8Array } | undefined;
+  #locatorPlaces: readonly unknown[] = [];
+
+  constructor(
+    private readonly options: TreesOptions,
+    nowMs: number,
+  ) {
+    const { crypto, verdicts, identity, networkId, rootKeys, config, stats } = options;
+    this.key = identity.publicKey;
+    this.#trust = new Trust(crypto, verdicts, identity, networkId);
+    const send = options.send;
+    this.subtrees = Array.from({ length: TREE_COUNT }, (_, t) => new Subtree(this.key, t, config, send));
+    this.#registrar = new Registrar(this.key, this.subtrees, this.#trust, config, stats, send);
+    const mayBeRoot = (key: Uint8Array) => rootKeys === undefined || rootKeys.has(toHex(key));
+    const shared = { ...options, key: this.key, trust: this.#trust, mayBeRoot, peers: () => this.#peers.values() };
+    this.trees = this.subtrees.map(
+      (subtree, t) => new Tree(t, { ...shared, rank: rankOf(crypto, t, this.key), subtree }, nowMs),
+    );
+  }
+
+  // RoutingView
+
+  peer(port: number): Peer | undefined {
+    return this.#links[port]?.peer;
+  }
+
+  peerByKey(key: Uint8Array): Peer | undefined {
+    return this.#peers.get(toHex(key));
+  }
+
+  peers(): Iterable<Peer> {
+    return this.#peers.values();
+  }
+
+  /** This node's locator, with a new epoch whenever its place changed. */
+  locator(): { readonly bytes: Uint8Array; readonly signature: Uint8Array } {
+    const places = this.trees.map((tree) => tree.position);
+    if (this.#locator === undefined || places.some((place, t) => place !== this.#locatorPlaces[t])) {
+      const { crypto, identity, networkId, epochs } = this.options;
+      const bytes = encodeLocator(epochs.next(), places);
+      const signature = crypto.sign(signedMessage(SignTag.LOCATOR, networkId, bytes), identity);
+      this.#locator = { bytes, signature };
+      this.#locatorPlaces = places;
+    }
+    return this.#locator;
+  }
+
+  // Links
+
+  handleLinkUp(peer: Peer, nowMs: number): void {
+    const { controlBurst, controlPerSecond, signaturesBurst, signaturesPerSecond } = this.options.config;
+    this.#links[peer.port] = {
+      peer,
+      sent: new EdgeMemory(),
+      known: new EdgeMemory(),
+      frames: new Budget(controlPerSecond, controlBurst, nowMs),
+      signatures: new Budget(signaturesPerSecond, signaturesBurst, nowMs),
+    };
+    this.#peers.set(toHex(peer.key), peer);
+    for (const tree of this.trees) tree.handleLinkUp(peer, nowMs);
+  }
+
+  handleLinkDown(port: number, nowMs: number): void {
+    const peer = this.#links[port]?.peer;
+    if (peer === undefined) return;
+    this.#links[port] = undefined;
+    this.#peers.delete(toHex(peer.key));
+    this.#registrar.handleLinkDown(port, nowMs);
+    for (const tree of this.trees) tree.handleLinkDown(peer, nowMs);
+  }
+
+  // Frames
+
+  /** Takes a control frame from HEARTBEAT to REG_REFUSED. */
+  handleControl(frame: Uint8Array, kind: number, port: number, nowMs: number): void {
+    const link = this.#links[port];
+    if (link === undefined) return;
+    const code = link.frames.take(nowMs) ? this.#dispatch(frame, kind, link, nowMs) : CloseCode.FLOOD;
+    if (code !== undefined) this.options.violation(port, code);
+  }
+
+  /** The code of the rule that the frame broke, or undefined. */
+  #dispatch(frame: Uint8Array, kind: number, link: LinkState, nowMs: number): CloseCode | undefined {
+    switch (kind) {
+      case Kind.HEARTBEAT: {
+        const heartbeat = HEARTBEAT.decode(frame);
+        return typeof heartbeat === "number" ? heartbeat : this.#handleHeartbeat(link, heartbeat, nowMs);
+      }
+      case Kind.ANNOUNCE: {
+        const announce = ANNOUNCE.decode(frame);
+        return typeof announce === "number" ? announce : this.#handleAnnounce(link, announce, nowMs);
+      }
+      case Kind.ANNOUNCE_REQUEST: {
+        const request = ANNOUNCE_REQUEST.decode(frame);
+        return typeof request === "number" ? request : this.#handleAnnounceRequest(link, request, nowMs);
+      }
+      case Kind.SEQ_REQUEST: {
+        const request = SEQ_REQUEST.decode(frame);
+        if (typeof request === "number") return request;
+        this.trees[request.tree]!.handleSeqRequest(link.peer, request, nowMs);
+        return undefined;
+      }
+      case Kind.ROOT_LOST: {
+        const report = ROOT_LOST.decode(frame);
+        return typeof report === "number" ? report : this.#handleRootLost(link, report, nowMs);
+      }
+      case Kind.REG: {
+        const reg = REG.decode(frame);
+        if (typeof reg === "number") return reg;
+        return this.options.leaf ? CloseCode.UNEXPECTED : this.#registrar.handleReg(link.peer, reg, nowMs);
+      }
+      case Kind.REG_REFUSED: {
+        const refused = REG_REFUSED.decode(frame);
+        return typeof refused === "number" ? refused : this.#handleRegRefused(link, refused, nowMs);
+      }
+      default:
+        return CloseCode.UNEXPECTED;
+    }
+  }
+
+  #handleHeartbeat(link: LinkState, heartbeat: Heartbeat, nowMs: number): CloseCode | undefined {
+    const tree = this.trees[heartbeat.tree]!;
+    if (!tree.wantsHeartbeat(link.peer, heartbeat)) {
+      this.options.stats.heartbeatsIgnored++;
+      return undefined;
+    }
+    if (!link.signatures.overdraw(1, nowMs)) return CloseCode.FLOOD;
+    if (!this.#trust.heartbeatIsValid(heartbeat)) return CloseCode.BAD_EDGE;
+    tree.handleHeartbeat(link.peer, heartbeat, nowMs);
+    return undefined;
+  }
+
+  #handleAnnounce(link: LinkState, announce: Announce, nowMs: number): CloseCode | undefined {
+    if ((announce.flags & ANNOUNCE_RESET) !== 0) link.known.clear();
+    const mayCheck = (signatures: number) => link.signatures.overdraw(signatures, nowMs);
+    const reading = readAnnounce(announce, link.peer, link.known, this.#trust, this.options.crypto, mayCheck);
+    switch (reading.kind) {
+      case "violation":
+        return reading.code;
+      case "unknown-edge":
+        this.options.stats.announcesUnknownEdge++;
+        this.options.send(link.peer.port, ANNOUNCE_REQUEST.encode({ tree: announce.tree, flags: REQUEST_WHOLE }));
+        return undefined;
+      case "none":
+        link.peer.announced[announce.tree] = undefined;
+        break;
+      case "announced":
+        link.peer.announced[announce.tree] = reading.announced;
+    }
+    this.trees[announce.tree]!.handleAnnounce(link.peer, nowMs);
+    return undefined;
+  }
+
+  #handleAnnounceRequest(link: LinkState, request: AnnounceRequest, nowMs: number): undefined {
+    if ((request.flags & REQUEST_WHOLE) !== 0) link.sent.clear();
+    this.trees[request.tree]!.handleAnnounceRequest(link.peer, nowMs);
+  }
+
+  #handleRootLost(link: LinkState, report: RootLost, nowMs: number): CloseCode | undefined {
+    const tree = this.trees[report.tree]!;
+    if (!tree.wantsRootLost(report, nowMs)) {
+      this.options.stats.rootLostsIgnored++;
+      return undefined;
+    }
+    if (!link.signatures.overdraw(3, nowMs)) return CloseCode.FLOOD;
+    if (!this.#trust.rootLostIsValid(report)) return CloseCode.BAD_EDGE;
+    if (!tree.handleRootLost(report, nowMs)) return undefined;
+    const frame = ROOT_LOST.encode(report);
+    for (const peer of this.#peers.values()) if (peer !== link.peer) this.options.send(peer.port, frame);
+    return undefined;
+  }
+
+  /** Only the parent may refuse. What is about this node's own edge renews it, anything else goes on down. */
+  #handleRegRefused(link: LinkState, refused: RegRefused, nowMs: number): undefined {
+    const tree = this.trees[refused.tree]!;
+    if (tree.parentPort !== link.peer.port) return;
+    this.options.stats.regRefusals++;
+    if (toHex(refused.id) === idOf(this.key)) tree.handleOwnEpoch(refused.epoch, nowMs);
+    else this.#registrar.forwardRefusal(refused);
+  }
+
+  // Time
+
+  handleTimeout(nowMs: number): void {
+    this.#registrar.handleTimeout(nowMs, (port) => this.peer(port), this.options.violation);
+    for (const tree of this.trees) {
+      tree.handleTimeout(nowMs);
+      for (let port = tree.announcer.pollDue(nowMs); port !== 0; port = tree.announcer.pollDue(nowMs)) {
+        const link = this.#links[port];
+        if (link !== undefined) this.options.send(port, tree.announcer.encode(tree.ancestry, link.sent));
+      }
+    }
+  }
+
+  pollTimeout(): number {
+    return Math.min(this.#registrar.pollTimeout(), ...this.trees.map((tree) => tree.pollTimeout()));
+  }
+}

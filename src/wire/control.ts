@@ -1,5 +1,5 @@
 import { Kind } from "./kinds.js";
-import { bin, binOf, type FrameOf, Layout, list, uint } from "./layout.js";
+import { bin, binOf, type FrameOf, Layout, list, ports, uint } from "./layout.js";
 import {
   DELAY_HINT_MS_MAX,
   EDGE_BYTES,
@@ -110,6 +110,6 @@ export const ROUTE_BROKEN = new Layout(Kind.ROUTE_BROKEN, {
   hops: uint(HOP_LIMIT),
   index: uint(ROUTE_HOPS_MAX),
   routeId: bin(8),
-  back: bin(2, 2 * ROUTE_HOPS_MAX),
+  back: ports(ROUTE_HOPS_MAX),
 });
 export type RouteBroken = FrameOf<typeof ROUTE_BROKEN>;

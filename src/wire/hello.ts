@@ -21,9 +21,15 @@ import {
 /** A node without children: nobody's parent, never a root. */
 export const CAPABILITY_LEAF = 1;
 
+/** Versions fit one byte of msgpack, so that the third byte of a HELLO is its version whatever a later version puts behind it. */
+const VERSION_MAX = 127;
+
+/** The version that a HELLO of any protocol version states: checked before the rest is decoded, so that VERSION can be told. */
+export const helloVersion = (message: Uint8Array): number => message[2] ?? -1;
+
 /** Who a node is: version, network, capabilities (bit 0: leaf mode), key, and a nonce that makes every hello another. */
 export const HELLO = new Layout(Kind.HELLO, {
-  version: uint(255),
+  version: uint(VERSION_MAX),
   network: bin(0, NETWORK_ID_BYTES_MAX),
   capabilities: uint(255),
   key: bin(KEY_BYTES),
@@ -36,7 +42,7 @@ export type Hello = FrameOf<typeof HELLO>;
  * secret and the node's signature, both over the two hellos, the sender's role, port and epoch.
  */
 export const PROOF = new Layout(Kind.PROOF, {
-  port: uint(PORT_MAX),
+  port: uint(PORT_MAX, 1),
   linkEpoch: uint(EPOCH_MAX),
   mac: bin(PROOF_MAC_BYTES),
   signature: bin(SIGNATURE_BYTES),

@@ -1,7 +1,7 @@
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { CloseCode } from "./codes.js";
 import type { Kind } from "./kinds.js";
-import { skim } from "./skim.js";
+import { type Refusal, skim } from "./skim.js";
 
 /** One element of a frame: what it may be, and how PROTOCOL.md writes that. */
 export interface Field<T> {
@@ -9,12 +9,12 @@ export interface Field<T> {
   accepts(value: unknown): value is T;
 }
 
-/** An unsigned integer up to `max`. */
-export function uint(max: number): Field<number> {
+/** An unsigned integer up to `max`, from `min` where that is given. */
+export function uint(max: number, min = 0): Field<number> {
   return {
-    shape: `uint ≤ ${max}`,
+    shape: min === 0 ? `uint ≤ ${max}` : `uint ${min}–${max}`,
     accepts: (value): value is number =>
-      typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= max,
+      typeof value === "number" && Number.isInteger(value) && value >= min && value <= max,
   };
 }
 
@@ -34,6 +34,15 @@ export function binOf(...sizes: readonly number[]): Field<Uint8Array> {
   };
 }
 
+/** A list of 1 to `max` ports, two bytes each. */
+export function ports(max: number): Field<Uint8Array> {
+  return {
+    shape: `bin 2–${2 * max}, even`,
+    accepts: (value): value is Uint8Array =>
+      value instanceof Uint8Array && value.length >= 2 && value.length <= 2 * max && value.length % 2 === 0,
+  };
+}
+
 /** An array of at most `max` elements of one shape. */
 export function list<T>(element: Field<T>, max: number): Field<T[]> {
   return {
@@ -47,9 +56,6 @@ type Values<F extends Fields> = { [name in keyof F]: F[name] extends Field<infer
 
 /** The values that a layout carries, by name. */
 export type FrameOf<L> = L extends Layout<infer F> ? Values<F> : never;
-
-/** Why bytes were not taken as a frame. */
-export type Refusal = typeof CloseCode.MALFORMED | typeof CloseCode.NON_CANONICAL;
 
 const encoder = new Encoder();
 const decoder = new Decoder();
@@ -69,7 +75,10 @@ export class Layout<F extends Fields> {
     return encoder.encode([this.kind, ...this.names.map((name) => values[name])]);
   }
 
-  /** The values of a frame of this kind, or the code that the peer is told. Binary values are views of `message`. */
+  /**
+   * The values of a frame of this kind, or the code that the peer is told. Binary values are views of `message`, which may be a view
+   * of a whole receive chunk: copy what is kept, or a few bytes pin many.
+   */
   decode(message: Uint8Array): Values<F> | Refusal {
     const refusal = skim(message);
     if (refusal !== 0) return refusal;

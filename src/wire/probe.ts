@@ -1,6 +1,6 @@
 import { readUint16, writeUint16 } from "./bytes.js";
 import { Kind } from "./kinds.js";
-import { bin, type FrameOf, Layout, uint } from "./layout.js";
+import { bin, type FrameOf, Layout, ports, uint } from "./layout.js";
 import {
   HOP_LIMIT,
   KEY_BYTES,
@@ -174,8 +174,8 @@ export const PROBE_REPLY = new Layout(Kind.PROBE_REPLY, {
   index: uint(ROUTE_HOPS_MAX),
   nonce: bin(8),
   key: bin(KEY_BYTES),
-  back: bin(2, 2 * ROUTE_HOPS_MAX),
-  forward: bin(2, 2 * ROUTE_HOPS_MAX),
+  back: ports(ROUTE_HOPS_MAX),
+  forward: ports(ROUTE_HOPS_MAX),
   locator: bin(6, LOCATOR_BYTES_MAX),
   locatorSignature: bin(SIGNATURE_BYTES),
   signature: bin(SIGNATURE_BYTES),

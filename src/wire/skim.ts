@@ -1,15 +1,18 @@
 import { CloseCode } from "./codes.js";
 import { REG_ENTRIES_MAX } from "./limits.js";
 
+/** Why bytes were not taken as a frame: the code that the peer is told. */
+export type Refusal = typeof CloseCode.MALFORMED | typeof CloseCode.NON_CANONICAL;
+
 /** Elements of an inner array. */
 const INNER_ELEMENTS_MAX = REG_ENTRIES_MAX;
 
 /**
  * Walks a control message before anything of it is decoded or allocated: an array of at most 15 elements, each an unsigned integer,
- * a binary, or an array of binaries; every length inside the message; each value in its shortest encoding; nothing after the end.
- * Gives 0, or the code that the peer is told.
+ * a binary, or an array of those; every length inside the message; each value in its shortest encoding; nothing after the end.
+ * Gives 0 where all of this holds.
  */
-export function skim(message: Uint8Array): 0 | typeof CloseCode.MALFORMED | typeof CloseCode.NON_CANONICAL {
+export function skim(message: Uint8Array): 0 | Refusal {
   const first = message[0];
   if (first === undefined || first >>> 4 !== 0x9) return CloseCode.MALFORMED;
   let at = 1;
@@ -17,7 +20,7 @@ export function skim(message: Uint8Array): 0 | typeof CloseCode.MALFORMED | type
     const inner = arrayLength(message, at);
     if (inner < 0) {
       at = skipScalar(message, at);
-      if (at < 0) return -at as 10 | 11;
+      if (at < 0) return -at as Refusal;
       continue;
     }
     if (inner > INNER_ELEMENTS_MAX) return CloseCode.MALFORMED;
@@ -25,7 +28,7 @@ export function skim(message: Uint8Array): 0 | typeof CloseCode.MALFORMED | type
     at += message[at] === 0xdc ? 3 : 1;
     for (let i = 0; i < inner; i++) {
       at = skipScalar(message, at);
-      if (at < 0) return -at as 10 | 11;
+      if (at < 0) return -at as Refusal;
     }
   }
   return at === message.length ? 0 : CloseCode.MALFORMED;
@@ -39,7 +42,7 @@ function arrayLength(message: Uint8Array, at: number): number {
   return -1;
 }
 
-/** The place after the integer or binary at `at`, or a close code, negated. */
+/** The place after the integer or binary at `at`, or a refusal, negated. */
 function skipScalar(message: Uint8Array, at: number): number {
   const head = message[at];
   if (head === undefined) return -CloseCode.MALFORMED;

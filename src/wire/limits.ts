@@ -58,7 +58,9 @@ export const PROBE_SLOTS = ROUTE_HOPS_MAX + 1;
 export const PROBE_RECORD_BYTES = PROBE_SLOTS * 4;
 /** A reply is at most this many times its probe. */
 export const PROBE_REPLY_FACTOR_MAX = 3;
-/** Bytes of a locator without its signature: epoch, then per tree root id, length, ports. */
-export const LOCATOR_BYTES_MAX = 6 + TREE_COUNT * (ID_BYTES + 1 + 2 * TREE_DEPTH_MAX);
+/** Bytes of a place: per tree root id, length, ports. */
+export const PLACE_BYTES_MAX = TREE_COUNT * (ID_BYTES + 1 + 2 * TREE_DEPTH_MAX);
+/** Bytes of a locator without its signature: an epoch, a place. */
+export const LOCATOR_BYTES_MAX = 6 + PLACE_BYTES_MAX;
 /** Milliseconds of delay that an ANNOUNCE may claim. */
 export const DELAY_HINT_MS_MAX = 60_000;

@@ -5,6 +5,7 @@ import {
   HOP_LIMIT,
   KEY_BYTES,
   LOCATOR_BYTES_MAX,
+  PLACE_BYTES_MAX,
   PROBE_RECORD_BYTES,
   PROBE_SLOTS,
   ROUTE_HOPS_MAX,
@@ -30,7 +31,8 @@ import {
  *  29  34  c4 20 key    the target; in SOURCE mode all zero asks whoever is at the end of the route
  *  63   3  c5 02 00     record
  *  66 512               128 slots of two ports
- * 578   3  c5 length    locator without epoch and signature: where the target is, in TREE mode; else empty
+ * 578   3  c5 length    locator without epoch and signature: where the target is, in TREE mode. A probe that no tree leads on goes by
+ *                       KEY and keeps it; empty where the probe began in another mode
  * 581   n
  */
 const HOPS_AT = 3;
@@ -105,8 +107,9 @@ export function isProbe(frame: Uint8Array): boolean {
   if (bits > 7 || (bits & 3) > 2 || frame[TREE_AT]! > 2 || frame[MASK_AT]! > 7) return false;
   if (frame[INDEX_AT]! >= PROBE_SLOTS || frame[LENGTH_AT]! > ROUTE_HOPS_MAX) return false;
   const placeBytes = readUint16(frame, PLACE_LENGTH_AT);
-  if (placeBytes > LOCATOR_BYTES_MAX || PLACE_AT + placeBytes !== frame.length) return false;
-  return (bits & 3) === ProbeMode.TREE ? placeBytes > 0 : placeBytes === 0;
+  if (placeBytes > PLACE_BYTES_MAX || PLACE_AT + placeBytes !== frame.length) return false;
+  if ((bits & 3) === ProbeMode.SOURCE) return placeBytes === 0 && frame[INDEX_AT]! <= frame[LENGTH_AT]!;
+  return frame[LENGTH_AT] === 0 && ((bits & 3) === ProbeMode.KEY || placeBytes > 0);
 }
 
 export const probeHops = (frame: Uint8Array): number => frame[HOPS_AT]!;

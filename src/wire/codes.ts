@@ -96,5 +96,5 @@ export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 const DROP_NAMES = Object.entries(DropReason).map(([name, value]) => [value, name.toLowerCase()] as const);
 /** The label of a drop reason in metrics, logs and the simulator, in lower case. */
 export const DROP_LABEL: ReadonlyMap<number, string> = new Map(DROP_NAMES);
-/** How many drop reasons there are: counters are arrays indexed by `-reason`. */
+/** How many drop reasons there are, numbered −1 to −count: an array of counters indexed by `-reason` has one element more. */
 export const DROP_REASON_COUNT = DROP_NAMES.length;

@@ -1,0 +1,86 @@
+/**
+ * Local limits and times of forwarding, queues, probes and routes. What a limit turns away is counted: as a drop reason where it is a
+ * frame, in `PathStats` where it is not.
+ */
+export interface PathConfig {
+  /** Bytes of DATA frames queued for one link. Worst case: this, and 16 bytes a frame, for each link. */
+  readonly dataBytesMax: number;
+  /** Bytes of this node's own DATA frames in a link's queue above which no more packets are pulled from sessions. */
+  readonly ownBytesMax: number;
+  /** Bytes of control frames queued for one link. Worst case: this, and 16 bytes a frame, for each link. */
+  readonly controlBytesMax: number;
+  /** Bytes of PROBE, PROBE_REPLY and ROUTE_BROKEN frames queued for one link. Worst case: this for each link. */
+  readonly probeBytesMax: number;
+  /** What an ingress may send in its turn, in bytes × hops to go. */
+  readonly quantum: number;
+
+  /**
+   * PROBE and ROUTE_BROKEN frames taken from one ingress, and as many sent by one egress, there shared by the ingresses: a second,
+   * and at once. What a link is sent is what its other end takes, so a flood is stopped where it meets others. 10 KB a link.
+   */
+  readonly probeRatePerS: number;
+  readonly probeBurst: number;
+  /** PROBE_REPLY frames that a neighbour may send at once for probes sent to it. 100 bytes a link. */
+  readonly repliesDueMax: number;
+  /** Signatures for probe replies: a second, and at once. 24 µs each in native form, 3 ms in portable form. */
+  readonly signRatePerS: number;
+  readonly signBurst: number;
+  /** ROUTE_BROKEN reports made for frames of one ingress: a second, and at once. 200 bytes a link. */
+  readonly brokenRatePerS: number;
+  readonly brokenBurst: number;
+  /** Route ids remembered as reported broken. 120 bytes each: 0.5 MB. */
+  readonly reportedMax: number;
+
+  /** Questions of this node that await an answer. At most 12 nonces each, 4 KB: 1 MB. */
+  readonly inquiriesMax: number;
+  /** How long each try of a question waits; as many tries as entries. */
+  readonly tryMs: readonly number[];
+  /** Replies with a false signature after which a nonce is void. */
+  readonly badRepliesMax: number;
+
+  /** Destinations remembered. 1.2 KB each: 1.2 MB. */
+  readonly destinationsMax: number;
+  /** Locators remembered. 1.3 KB each at most: 5.3 MB. */
+  readonly locatorsMax: number;
+  /** A route counts as used this long after data was sent by it. */
+  readonly usedMs: number;
+  /** How often a used route is measured by a SOURCE probe. */
+  readonly refreshMs: number;
+  /** How often a TREE probe looks for a better one than a used route. */
+  readonly relocateMs: number;
+  /** Reports of broken routes that start a search for the destination again: a second, and at once. */
+  readonly reportRatePerS: number;
+  readonly reportBurst: number;
+  /** After a search that failed the key counts as unreachable for so long, without another probe. */
+  readonly unreachableMs: number;
+}
+
+export const PATH_DEFAULTS: PathConfig = {
+  dataBytesMax: 512 * 1024,
+  ownBytesMax: 64 * 1024,
+  controlBytesMax: 1024 * 1024,
+  probeBytesMax: 64 * 1024,
+  quantum: 24_000,
+
+  probeRatePerS: 512,
+  probeBurst: 1_024,
+  repliesDueMax: 1_024,
+  signRatePerS: 200,
+  signBurst: 400,
+  brokenRatePerS: 32,
+  brokenBurst: 128,
+  reportedMax: 4_096,
+
+  inquiriesMax: 256,
+  tryMs: [500, 1_000, 2_000],
+  badRepliesMax: 4,
+
+  destinationsMax: 1_024,
+  locatorsMax: 4_096,
+  usedMs: 10_000,
+  refreshMs: 5_000,
+  relocateMs: 30_000,
+  reportRatePerS: 1,
+  reportBurst: 4,
+  unreachableMs: 1_000,
+};

@@ -1,0 +1,68 @@
+const CAPACITY = 8;
+
+/** Frames and their costs in order of arrival. The arrays, a power of two long, double to what is needed and are used again. */
+export class Ring {
+  #frames: (Uint8Array | undefined)[];
+  #costs: number[];
+  #head = 0;
+  #count = 0;
+
+  constructor() {
+    this.#frames = new Array<undefined>(CAPACITY).fill(undefined);
+    this.#costs = new Array<number>(CAPACITY).fill(0);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get capacity(): number {
+    return this.#frames.length;
+  }
+
+  /** The cost of the first frame; 0 where there is none. */
+  get headCost(): number {
+    return this.#count === 0 ? 0 : this.#costs[this.#head]!;
+  }
+
+  push(frame: Uint8Array, cost: number): void {
+    if (this.#count === this.#frames.length) this.#grow();
+    const at = (this.#head + this.#count) & (this.#frames.length - 1);
+    this.#frames[at] = frame;
+    this.#costs[at] = cost;
+    this.#count++;
+  }
+
+  /** Takes the oldest frame. */
+  shift(): Uint8Array | undefined {
+    if (this.#count === 0) return undefined;
+    const frame = this.#frames[this.#head];
+    this.#frames[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#frames.length - 1);
+    this.#count--;
+    return frame;
+  }
+
+  /** Takes the newest frame. */
+  pop(): Uint8Array | undefined {
+    if (this.#count === 0) return undefined;
+    this.#count--;
+    const at = (this.#head + this.#count) & (this.#frames.length - 1);
+    const frame = this.#frames[at];
+    this.#frames[at] = undefined;
+    return frame;
+  }
+
+  #grow(): void {
+    const capacity = this.#frames.length;
+    const frames = new Array<Uint8Array | undefined>(2 * capacity).fill(undefined);
+    const costs = new Array<number>(2 * capacity).fill(0);
+    for (let i = 0; i < this.#count; i++) {
+      frames[i] = this.#frames[(this.#head + i) & (capacity - 1)];
+      costs[i] = this.#costs[(this.#head + i) & (capacity - 1)]!;
+    }
+    this.#frames = frames;
+    this.#costs = costs;
+    this.#head = 0;
+  }
+}

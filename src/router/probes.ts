@@ -1,0 +1,186 @@
+import { equalBytes, toHex } from "../wire/bytes.js";
+import { DropReason } from "../wire/codes.js";
+import { TREE_COUNT } from "../wire/limits.js";
+import { locatorPlace } from "../wire/locator.js";
+import { ANYONE, encodeProbe, ProbeMode, type ProbeReply } from "../wire/probe.js";
+import { replyMessage } from "./answers.js";
+import { countDrop } from "./drops.js";
+import type { Locators, SignedLocator } from "./locators.js";
+import type { PathDeps } from "./path-deps.js";
+import type { PathStats } from "./path-stats.js";
+import { decodePorts, encodePorts } from "./ports.js";
+import type { ProbeRelay } from "./probe-relay.js";
+
+/** What a node asks of the mesh: one or more probes at a time, repeated until a reply comes or the tries are over. */
+export interface Question {
+  /**
+   * find: where is the key, by locator first, or at once by every means where `isUrgent`. check: does the route `ports` lead there.
+   * relocate: is there a better way by its locator. request: a check for the user, whose answer is an event.
+   */
+  readonly kind: "find" | "check" | "relocate" | "request";
+  /** The key asked for; `ANYONE` asks who is at the end of `ports`. */
+  readonly target: Uint8Array;
+  readonly ports?: Uint16Array;
+  readonly isUrgent?: boolean;
+  /** The round-trip time to be expected; 0 where unknown. */
+  readonly rttMs?: number;
+}
+
+/** A question that was asked. */
+export class Inquiry {
+  tryCount = 0;
+  deadlineMs = 0;
+  isAnswered = false;
+  readonly nonces: string[] = [];
+
+  constructor(readonly question: Question) {}
+}
+
+/** A valid reply. */
+export interface Answer {
+  readonly inquiry: Inquiry;
+  readonly key: Uint8Array;
+  readonly ports: Uint16Array;
+  readonly rttMs: number;
+  readonly locator: SignedLocator;
+}
+
+/** One probe that is out. */
+interface Outstanding {
+  readonly inquiry: Inquiry;
+  readonly sentMs: number;
+  badReplies: number;
+}
+
+/** The probes of this node that await their replies. Each has a nonce of its own, so that one relay can only spoil what passes it. */
+export class Probes {
+  readonly #inquiries = new Set<Inquiry>();
+  readonly #outstanding = new Map<string, Outstanding>();
+  /** No deadline is earlier. */
+  #nextMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly relay: ProbeRelay,
+    private readonly locators: Locators,
+    private readonly deps: PathDeps,
+    private readonly stats: PathStats,
+  ) {}
+
+  /** Sends the first probes of a question; undefined where too many are open. */
+  ask(question: Question, nowMs: number): Inquiry | undefined {
+    if (this.#inquiries.size >= this.deps.config.inquiriesMax) {
+      this.stats.inquiriesRefused++;
+      return undefined;
+    }
+    const inquiry = new Inquiry(question);
+    this.#inquiries.add(inquiry);
+    this.#try(inquiry, nowMs);
+    return inquiry;
+  }
+
+  /** The answer that a reply for this node is, if it is the first valid one. Its views belong to the reply's frame. */
+  handleReply(reply: ProbeReply, ingress: number, nowMs: number): Answer | undefined {
+    const nonce = toHex(reply.nonce);
+    const outstanding = this.#outstanding.get(nonce);
+    if (outstanding === undefined) {
+      countDrop(this.deps.drops, DropReason.UNASKED);
+      return undefined;
+    }
+    const { inquiry, sentMs } = outstanding;
+    if (inquiry.isAnswered) {
+      this.stats.repliesLate++;
+      return undefined;
+    }
+    const ports = decodePorts(reply.forward);
+    if (
+      outstanding.badReplies >= this.deps.config.badRepliesMax ||
+      !fits(reply, ports, ingress, inquiry.question) ||
+      !this.#isSigned(reply)
+    ) {
+      outstanding.badReplies++;
+      this.stats.repliesBad++;
+      return undefined;
+    }
+    this.stats.repliesTaken++;
+    this.#end(inquiry, nonce);
+    const locator = { bytes: reply.locator, signature: reply.locatorSignature };
+    return { inquiry, key: reply.key, ports, rttMs: nowMs - sentMs, locator };
+  }
+
+  /** Asks again what was not answered in time; gives the inquiries whose tries are over. */
+  handleTimeout(nowMs: number): Inquiry[] {
+    const failed: Inquiry[] = [];
+    if (nowMs < this.#nextMs) return failed;
+    this.#nextMs = Number.POSITIVE_INFINITY;
+    for (const inquiry of this.#inquiries) {
+      if (inquiry.deadlineMs > nowMs) {
+        this.#nextMs = Math.min(this.#nextMs, inquiry.deadlineMs);
+      } else if (!inquiry.isAnswered && inquiry.tryCount < this.#triesMax(inquiry)) {
+        this.#try(inquiry, nowMs);
+      } else {
+        this.#forget(inquiry);
+        if (!inquiry.isAnswered) failed.push(inquiry);
+      }
+    }
+    return failed;
+  }
+
+  pollTimeout(): number {
+    return this.#nextMs;
+  }
+
+  #triesMax(inquiry: Inquiry): number {
+    return inquiry.question.kind === "relocate" ? 1 : this.deps.config.tryMs.length;
+  }
+
+  #try(inquiry: Inquiry, nowMs: number): void {
+    const waitMs = Math.max(this.deps.config.tryMs[inquiry.tryCount]!, 3 * (inquiry.question.rttMs ?? 0));
+    this.#send(inquiry, nowMs);
+    inquiry.tryCount++;
+    inquiry.deadlineMs = nowMs + waitMs;
+    this.#nextMs = Math.min(this.#nextMs, inquiry.deadlineMs);
+  }
+
+  #send(inquiry: Inquiry, nowMs: number): void {
+    const { kind, target, ports, isUrgent } = inquiry.question;
+    const send = (mode: ProbeMode, options: Parameters<typeof encodeProbe>[3]): void => {
+      const nonce = this.deps.random(8);
+      this.#outstanding.set(toHex(nonce), { inquiry, sentMs: nowMs, badReplies: 0 });
+      inquiry.nonces.push(toHex(nonce));
+      this.stats.probesSent++;
+      this.relay.forward(encodeProbe(mode, nonce, target, options), 0, nowMs);
+    };
+    if (ports !== undefined) {
+      send(ProbeMode.SOURCE, { route: ports });
+      return;
+    }
+    const locator = this.locators.get(target);
+    if (locator !== undefined) send(ProbeMode.TREE, { place: locatorPlace(locator.bytes) });
+    if (kind === "relocate" || (locator !== undefined && isUrgent !== true && inquiry.tryCount === 0)) return;
+    for (let tree = 0; tree < TREE_COUNT; tree++)
+      send(ProbeMode.KEY, { tree, mask: ((1 << TREE_COUNT) - 1) & ~(1 << tree) });
+  }
+
+  #isSigned(reply: ProbeReply): boolean {
+    return this.deps.crypto.verify(replyMessage(this.deps.networkId, reply), reply.signature, reply.key);
+  }
+
+  /** Answered by the probe of `nonce`. Its other probes are remembered to their deadline, to know late replies. */
+  #end(inquiry: Inquiry, nonce: string): void {
+    inquiry.isAnswered = true;
+    if (inquiry.nonces.length === 1) this.#forget(inquiry);
+    else this.#outstanding.delete(nonce);
+  }
+
+  #forget(inquiry: Inquiry): void {
+    for (const nonce of inquiry.nonces) this.#outstanding.delete(nonce);
+    this.#inquiries.delete(inquiry);
+  }
+}
+
+/** True where a reply can belong to its probe, but for the signature: the key, and the route, which begins where the reply came in. */
+function fits(reply: ProbeReply, ports: Uint16Array, ingress: number, question: Question): boolean {
+  if (!equalBytes(question.target, ANYONE) && !equalBytes(question.target, reply.key)) return false;
+  if (reply.forward.length !== reply.back.length || ports[0] !== ingress) return false;
+  return question.ports === undefined || equalBytes(encodePorts(question.ports), reply.forward);
+}

@@ -15,12 +15,15 @@ export interface Link {
   send(message: Uint8Array): boolean;
 
   /**
-   * Closes, telling the other end why (`wire/codes.ts`). Messages already sent may still arrive. `onClose` follows once, later, also
-   * here. A second call does nothing.
+   * Closes, telling the other end why (`wire/codes.ts`). Messages already sent may still arrive there; here none does any more.
+   * `onClose` follows once, later, also here. A second call does nothing.
    */
   close(code: number, reason: string): void;
 
-  /** Called for each message, never before it is set and never after `onClose`. The receiver owns the bytes and may edit them. */
+  /**
+   * Called for each message, never before it is set and never after `onClose`. Reading begins when it is first set. The receiver
+   * owns the bytes and may edit them, but not `set` beyond them: neighbours may lie in the same buffer.
+   */
   onMessage: ((message: Uint8Array) => void) | undefined;
   /** Called when a link that was full takes messages again. */
   onWritable: (() => void) | undefined;

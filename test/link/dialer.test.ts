@@ -102,7 +102,7 @@ t.test("another key than the pinned one is refused, said and counted, and gets n
 t.test(
   "behind a reverse proxy a certificate of an authority stands in for the key, for its own host only",
   async (t) => {
-    const certificate = selfSignedCertificate(new Uint8Array(32).fill(9), "localhost");
+    const certificate = await selfSignedCertificate(new Uint8Array(32).fill(9), "localhost");
     const { listener, port } = await startListener({ certificate, onLink: (link) => collect(link) });
     const authorities = certificate.certificatePem;
     const dialling = dial(`wss://localhost:${port}?key=${OTHER_HEX}`, { authorities });

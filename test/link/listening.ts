@@ -4,7 +4,7 @@ import { Listener, type ListenerOptions } from "../../src/link/listener.js";
 import { realTimers } from "./timers.js";
 
 /** Certificate and key of the listening node of a test. */
-export const LISTENER_CERTIFICATE: Certificate = selfSignedCertificate(
+export const LISTENER_CERTIFICATE: Certificate = await selfSignedCertificate(
   new Uint8Array(32).fill(7),
   "listener.pinyon.alt",
 );

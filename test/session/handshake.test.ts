@@ -248,6 +248,19 @@ t.test("replayed messages 1 that push a handshake out of its slot only delay it"
   t.equal(pair.b.eventsOf("established").length, 2);
 });
 
+t.test("a second answer is confirmed even where nothing but that is to be said", async (t) => {
+  const config = { receiveWindowBytes: 65_536 }; // what the protocol gives anyway: no WINDOW frame is due
+  const pair = new Pair({ a: { config }, b: { config: { ...config, halfOpenMax: 1 } } });
+  pair.connect();
+  pair.driveUntil(() => pair.b.endpoint.halfOpenCount === 1);
+  pair.b.endpoint.handlePacket(new RawPeer(pair.b.endpoint, 101).init(pair.b.publicKey), 7, false, pair.nowMs);
+  pair.driveUntil(() => pair.b.session !== undefined, 5_000);
+  t.equal(pair.b.endpoint.stats.halfOpenEvicted, 2, "the first slot was taken, and taken back");
+  pair.drive();
+  t.ok(exchangesBytes(pair));
+  t.strictSame(counts(pair.a), ONE_SESSION);
+});
+
 t.test("replayed messages 2 are dropped", async (t) => {
   const pair = new Pair();
   const answers: Uint8Array[] = [];

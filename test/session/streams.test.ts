@@ -1,6 +1,7 @@
 /** Both streams of a session, end to end over a way that loses, doubles, turns round and marks. */
 import { createHash } from "node:crypto";
 import t from "tap";
+import { portableCrypto } from "../../src/crypto/portable.js";
 import { SessionCode, SessionState } from "../../src/session/codes.js";
 import { Pair, type PairOptions, TestRandom } from "../pair.js";
 import { pattern } from "./support.js";
@@ -61,6 +62,12 @@ t.test("both streams run both ways at once at full rate", async (t) => {
   const startMs = pair.nowMs;
   t.ok(sendsAllWays(pair, 2_000_000, 60_000));
   t.ok(pair.nowMs - startMs < 600, `4 MB each way at 10 MB/s in ${pair.nowMs - startMs} ms`);
+});
+
+t.test("a node with the portable set and one with the native set understand each other", async (t) => {
+  const secret = pattern(32);
+  const pair = Pair.connected({ a: { crypto: portableCrypto, secret }, b: { secret } });
+  t.ok(sendsAllWays(pair, 50_000, 60_000));
 });
 
 t.test("large packets carry the same bytes", async (t) => {

@@ -7,258 +7,353 @@ import type { Peer } from "../../src/router/peer.js";
 import { newRouterStats, type RouterStats } from "../../src/router/stats.js";
 import { Trees } from "../../src/router/trees.js";
 import { halfMessage } from "../../src/router/trust.js";
+import type { CloseCode } from "../../src/wire/codes.js";
 import { kindOf } from "../../src/wire/kinds.js";
+import type { Graph, Random } from "./graphs.js";
 
-const crypto = nativeCrypto();
+export const crypto = nativeCrypto();
+export const networkId = new TextEncoder().encode("test");
 const verdicts = new VerdictCache(crypto, { max: 200_000 });
-const networkId = new TextEncoder().encode("test");
 
-/** A control plane at work: trees only, over links with a delay, in virtual time. */
+/** Where the clock stands when a mesh begins, in milliseconds since 1970. */
+export const WALL_MS = 1_700_000_000_000;
+/** A node that is always ready again at once spins. */
+const SPINS_MAX = 50;
+
+export interface MemberOptions {
+  readonly leaf?: boolean;
+  readonly config?: Partial<TreeConfig>;
+  /** Hex keys that may be root; every key where there is no list. */
+  readonly rootKeys?: ReadonlySet<string>;
+}
+
+/** One direction of a link. */
+interface Wire {
+  readonly to: Member;
+  readonly toPort: number;
+  readonly delayMs: number;
+  readonly jitterMs: number;
+  /** Messages keep their order. */
+  lastArrivalMs: number;
+  /** Nothing arrives any more, and nobody was told. */
+  isSilent: boolean;
+}
+
+/** A control plane at work: trees and nothing else, over links with a delay, in virtual time. */
 export class Member {
   trees!: Trees;
-  readonly stats: RouterStats = newRouterStats();
-  readonly violations: { port: number; code: number }[] = [];
-  readonly epochs: Epochs;
-  /** Port to the neighbour behind it. */
-  readonly links = new Map<number, { to: Member; toPort: number; delayMs: number }>();
-  dead = false;
+  stats: RouterStats = newRouterStats();
+  epochs!: Epochs;
+  isDead = false;
   sentBytes = 0;
+  /** Frames that came in, by kind. */
+  readonly received = new Map<number, number>();
+  readonly violations: { readonly port: number; readonly code: CloseCode }[] = [];
+  /** Port to the link behind it. */
+  readonly wires = new Map<number, Wire>();
+  readonly #ports = new Map<Member, number>();
+  /** What the node keeps on disk. */
+  storedEpoch = 0;
 
   constructor(
     readonly mesh: Mesh,
     readonly identity: Identity,
-    readonly options: { leaf?: boolean; wallMs?: number; config?: Partial<TreeConfig>; rootKeys?: ReadonlySet<string> },
+    readonly options: MemberOptions,
   ) {
-    this.epochs = new Epochs(options.wallMs ?? 1_700_000_000_000, 0);
-    this.start();
+    this.start(WALL_MS);
   }
 
-  get id(): string {
-    return Buffer.from(this.identity.publicKey).toString("hex").slice(0, 8);
+  get key(): Uint8Array {
+    return this.identity.publicKey;
   }
 
-  start(): void {
-    this.trees = new Trees(
-      {
-        crypto,
-        verdicts,
-        identity: this.identity,
-        networkId,
-        leaf: this.options.leaf ?? false,
-        ...(this.options.rootKeys === undefined ? {} : { rootKeys: this.options.rootKeys }),
-        epochs: this.epochs,
-        config: { ...TREE_DEFAULTS, ...this.options.config },
-        stats: this.stats,
-        send: (port, frame) => this.mesh.send(this, port, frame),
-        violation: (port, code) => this.violations.push({ port, code }),
-      },
-      this.mesh.nowMs,
-    );
+  /** Begins anew, with nothing but what the disk has. */
+  start(wallMs: number): void {
+    this.stats = newRouterStats();
+    this.epochs = new Epochs(wallMs, this.storedEpoch);
+    const { leaf = false, rootKeys, config } = this.options;
+    const options = {
+      crypto,
+      verdicts,
+      identity: this.identity,
+      networkId,
+      leaf,
+      ...(rootKeys === undefined ? {} : { rootKeys }),
+      epochs: this.epochs,
+      config: { ...TREE_DEFAULTS, ...config },
+      stats: this.stats,
+      send: (port: number, frame: Uint8Array) => this.mesh.send(this, port, frame),
+      violation: (port: number, code: CloseCode) => void this.violations.push({ port, code }),
+    };
+    this.trees = new Trees(options, this.mesh.nowMs);
   }
 
+  handleFrame(frame: Uint8Array, port: number): void {
+    const kind = kindOf(frame);
+    this.received.set(kind, (this.received.get(kind) ?? 0) + 1);
+    this.trees.handleControl(frame, kind, port, this.mesh.nowMs);
+  }
+
+  handleLinkUp(peer: Peer): void {
+    this.trees.handleLinkUp(peer, this.mesh.nowMs);
+  }
+
+  handleLinkDown(port: number): void {
+    this.trees.handleLinkDown(port, this.mesh.nowMs);
+  }
+
+  /** Does what is due, and gives the time of what comes next. */
+  handleTimeout(): number {
+    const { nowMs } = this.mesh;
+    for (let spins = 0; this.trees.pollTimeout() <= nowMs; spins++) {
+      if (spins > SPINS_MAX) throw new Error(`a node spins at ${nowMs} ms`);
+      this.trees.handleTimeout(nowMs);
+    }
+    this.storedEpoch = this.epochs.pollPersist() ?? this.storedEpoch;
+    return this.trees.pollTimeout();
+  }
+
+  /** A port belongs to a neighbour's key: a link that comes back has the number that it had. */
+  portFor(other: Member): number {
+    const port = this.#ports.get(other) ?? this.#ports.size + 1;
+    this.#ports.set(other, port);
+    return port;
+  }
+
+  /** The port of the link to `other`, 0 without one. */
   portTo(other: Member): number {
-    for (const [port, link] of this.links) if (link.to === other) return port;
-    return 0;
+    const port = this.#ports.get(other) ?? 0;
+    return this.wires.has(port) ? port : 0;
+  }
+
+  neighbours(): Member[] {
+    return [...this.wires.values()].map((wire) => wire.to);
+  }
+
+  /** The parent in a tree. */
+  parent(tree: number): Member | undefined {
+    return this.wires.get(this.trees.trees[tree]!.parentPort)?.to;
   }
 }
 
-type Event = { atMs: number; order: number; run: () => void };
+export interface LinkOptions {
+  readonly delayMs?: number;
+  /** A frame is late by up to this; order is kept. */
+  readonly jitterMs?: number;
+}
 
+/** Members, their links, and the time that they share. */
 export class Mesh {
   nowMs = 0;
-  readonly members: Member[] = [];
-  #events: Event[] = [];
-  #order = 0;
-  #linkEpoch = 1_700_000_000_000;
   frames = 0;
+  readonly members: Member[] = [];
+  /** Called after each input that a member took. */
+  onInput: (member: Member) => void = () => {};
+  #linkEpoch = WALL_MS;
+  readonly #queue = new EventQueue();
+  readonly #wakeMs = new Map<Member, number>();
 
-  add(options: Member["options"] = {}): Member {
+  constructor(readonly random: Random = () => 0) {}
+
+  add(options: MemberOptions = {}): Member {
+    return this.adopt((identity) => new Member(this, identity, options));
+  }
+
+  /** Takes in a member of the test's own kind. */
+  adopt<M extends Member>(make: (identity: Identity) => M): M {
     const seed = new Uint8Array(32);
     new DataView(seed.buffer).setUint32(0, this.members.length + 1);
-    const member = new Member(this, crypto.identityFromSeed(seed), options);
+    const member = make(crypto.identityFromSeed(seed));
     this.members.push(member);
     return member;
   }
 
-  /** Links two members; the ports are the next free numbers, or those of an earlier link between them. */
-  link(a: Member, b: Member, delayMs = 10, ports?: [number, number]): void {
-    const epoch = ++this.#linkEpoch;
-    const [portA, portB] = ports ?? [a.links.size + 1, b.links.size + 1];
-    const keyA = a.identity.publicKey;
-    const keyB = b.identity.publicKey;
-    const halfA = crypto.sign(halfMessage(networkId, keyA, keyB, portA, epoch), a.identity);
-    const halfB = crypto.sign(halfMessage(networkId, keyB, keyA, portB, epoch), b.identity);
-    a.links.set(portA, { to: b, toPort: portB, delayMs });
-    b.links.set(portB, { to: a, toPort: portA, delayMs });
-    const rttMs = 2 * delayMs;
-    const make = (port: number, to: Member, theirPort: number, ourHalf: Uint8Array, theirHalf: Uint8Array): Peer => ({
-      port,
-      key: to.identity.publicKey,
-      leaf: to.options.leaf ?? false,
-      linkEpoch: epoch,
-      theirPort,
-      theirHalf,
-      ourHalf,
-      rttMs,
-      announced: [undefined, undefined, undefined],
-    });
-    a.trees.handleLinkUp(make(portA, b, portB, halfA, halfB), this.nowMs);
-    b.trees.handleLinkUp(make(portB, a, portA, halfB, halfA), this.nowMs);
-    this.#wake(a);
-    this.#wake(b);
+  alive(): Member[] {
+    return this.members.filter((member) => !member.isDead);
   }
 
+  /** A new link between two members takes the place of one that is dead, or half dead. */
+  link(a: Member, b: Member, { delayMs = 10, jitterMs = 0 }: LinkOptions = {}): void {
+    this.cut(a, b);
+    const linkEpoch = ++this.#linkEpoch;
+    const [portA, portB] = [a.portFor(b), b.portFor(a)];
+    const halfA = crypto.sign(halfMessage(networkId, a.key, b.key, portA, linkEpoch), a.identity);
+    const halfB = crypto.sign(halfMessage(networkId, b.key, a.key, portB, linkEpoch), b.identity);
+    const wire = { delayMs, jitterMs, lastArrivalMs: 0, isSilent: false };
+    a.wires.set(portA, { to: b, toPort: portB, ...wire });
+    b.wires.set(portB, { to: a, toPort: portA, ...wire });
+    const shared = { linkEpoch, rttMs: 2 * delayMs };
+    const peerOf = (to: Member, port: number, theirPort: number, ourHalf: Uint8Array, theirHalf: Uint8Array): Peer => {
+      const { key, options } = to;
+      return { ...shared, port, key, leaf: options.leaf ?? false, theirPort, ourHalf, theirHalf, announced: [] };
+    };
+    a.handleLinkUp(peerOf(b, portA, portB, halfA, halfB));
+    b.handleLinkUp(peerOf(a, portB, portA, halfB, halfA));
+    this.wake(a);
+    this.wake(b);
+  }
+
+  /** The link ends, and both sides notice at once. */
   cut(a: Member, b: Member): void {
+    this.drop(a, a.portTo(b));
+    this.drop(b, b.portTo(a));
+  }
+
+  /** Nothing passes any more; the sides notice `noticeMs` later. */
+  cutSilently(a: Member, b: Member, noticeMs: number): void {
     for (const [from, to] of [
       [a, b],
       [b, a],
     ] as const) {
-      const port = from.portTo(to);
-      from.links.delete(port);
-      from.trees.handleLinkDown(port, this.nowMs);
-      this.#wake(from);
+      const wire = from.wires.get(from.portTo(to))!;
+      wire.isSilent = true;
+      this.at(noticeMs, () => {
+        if (from.wires.get(wire.to === to ? from.portTo(to) : 0) === wire) this.drop(from, from.portTo(to));
+      });
     }
   }
 
-  /** The member is gone, and its neighbours notice at once. */
-  kill(member: Member): void {
-    for (const { to } of [...member.links.values()]) this.cut(member, to);
-    member.dead = true;
+  /** One side finds its link gone. */
+  drop(member: Member, port: number): void {
+    if (!member.wires.delete(port)) return;
+    member.handleLinkDown(port);
+    this.wake(member);
+  }
+
+  /** The member is gone; its neighbours notice `noticeMs` later. */
+  kill(member: Member, noticeMs = 0): void {
+    member.isDead = true;
+    for (const { to, toPort } of member.wires.values()) {
+      const wire = to.wires.get(toPort);
+      this.at(noticeMs, () => {
+        if (wire !== undefined && to.wires.get(toPort) === wire) this.drop(to, toPort);
+      });
+    }
+    member.wires.clear();
+  }
+
+  /** A dead member begins anew, without links. With `lostDisk` it has its key and nothing else. */
+  restart(member: Member, { wallMs = WALL_MS + this.nowMs, lostDisk = false } = {}): void {
+    member.isDead = false;
+    if (lostDisk) member.storedEpoch = 0;
+    member.start(wallMs);
+    this.wake(member);
   }
 
   send(from: Member, port: number, frame: Uint8Array): void {
-    const link = from.links.get(port);
-    if (link === undefined) return;
+    const wire = from.wires.get(port);
+    if (wire === undefined) return;
     from.sentBytes += frame.length;
     this.frames++;
-    this.at(link.delayMs, () => {
-      if (from.links.get(port) !== link || link.to.dead) return;
-      link.to.trees.handleControl(frame.slice(), kindOf(frame), link.toPort, this.nowMs);
-      this.#wake(link.to);
+    const jitterMs = wire.jitterMs === 0 ? 0 : this.random(wire.jitterMs);
+    wire.lastArrivalMs = Math.max(wire.lastArrivalMs, this.nowMs + wire.delayMs + jitterMs);
+    const { to, toPort } = wire;
+    const back = to.wires.get(toPort);
+    this.at(wire.lastArrivalMs - this.nowMs, () => {
+      if (wire.isSilent || to.isDead || back === undefined || to.wires.get(toPort) !== back) return;
+      to.handleFrame(frame.slice(), toPort);
+      this.wake(to);
     });
   }
 
   at(delayMs: number, run: () => void): void {
-    const event = { atMs: this.nowMs + delayMs, order: this.#order++, run };
-    let i = this.#events.length;
-    this.#events.push(event);
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (before(this.#events[parent]!, event)) break;
-      this.#events[i] = this.#events[parent]!;
-      i = parent;
-    }
-    this.#events[i] = event;
+    this.#queue.push(this.nowMs + delayMs, run);
   }
 
-  #wakeAt = new Map<Member, number>();
-
-  #wake(member: Member): void {
-    if (member.dead) return;
-    while (member.trees.pollTimeout() <= this.nowMs) member.trees.handleTimeout(this.nowMs);
-    const atMs = member.trees.pollTimeout();
-    if (!Number.isFinite(atMs) || (this.#wakeAt.get(member) ?? Number.POSITIVE_INFINITY) <= atMs) return;
-    this.#wakeAt.set(member, atMs);
-    this.at(atMs - this.nowMs, () => {
-      if (this.#wakeAt.get(member) === this.nowMs) this.#wakeAt.delete(member);
-      this.#wake(member);
+  /** Lets a member do what is due; ends the links on which a rule was broken, and comes back at its next timeout. */
+  wake(member: Member): void {
+    if (member.isDead) return;
+    const nextMs = member.handleTimeout();
+    this.onInput(member);
+    for (const { port } of member.violations) {
+      const wire = member.wires.get(port);
+      if (wire === undefined) continue;
+      this.at(wire.delayMs, () => this.drop(wire.to, wire.toPort));
+      this.drop(member, port);
+    }
+    if (!Number.isFinite(nextMs) || (this.#wakeMs.get(member) ?? Number.POSITIVE_INFINITY) <= nextMs) return;
+    this.#wakeMs.set(member, nextMs);
+    this.at(nextMs - this.nowMs, () => {
+      if (this.#wakeMs.get(member) === this.nowMs) this.#wakeMs.delete(member);
+      this.wake(member);
     });
   }
 
   run(durationMs: number): void {
     const endMs = this.nowMs + durationMs;
-    while (this.#events.length > 0 && this.#events[0]!.atMs <= endMs) {
-      const event = this.#pop();
-      this.nowMs = event.atMs;
-      event.run();
+    for (let next = this.#queue.pop(endMs); next !== undefined; next = this.#queue.pop(endMs)) {
+      this.nowMs = next.atMs;
+      next.run();
     }
     this.nowMs = endMs;
   }
 
-  #pop(): Event {
-    const events = this.#events;
-    const first = events[0]!;
-    const last = events.pop()!;
-    if (events.length === 0) return first;
+  /** Runs until `isReached`, asked every `stepMs`; gives the time that passed, infinite if it was not reached in `mostMs`. */
+  runUntil(isReached: () => boolean, mostMs: number, stepMs = 100): number {
+    const startMs = this.nowMs;
+    while (!isReached()) {
+      if (this.nowMs - startMs >= mostMs) return Number.POSITIVE_INFINITY;
+      this.run(stepMs);
+    }
+    return this.nowMs - startMs;
+  }
+}
+
+/** A mesh over a graph; a link's delay is 5 to 50 ms. */
+export function meshOf(graph: Graph, random: Random, options: MemberOptions & LinkOptions = {}): Mesh {
+  const mesh = new Mesh(random);
+  for (let i = 0; i < graph.count; i++) mesh.add(options);
+  for (const [a, b] of graph.links)
+    mesh.link(mesh.members[a]!, mesh.members[b]!, { delayMs: 5 + random(46), ...options });
+  return mesh;
+}
+
+interface Entry {
+  readonly atMs: number;
+  readonly order: number;
+  readonly run: () => void;
+}
+
+/** What is to happen, by time, then in the order in which it was pushed: a binary heap. */
+class EventQueue {
+  readonly #heap: Entry[] = [];
+  #order = 0;
+
+  push(atMs: number, run: () => void): void {
+    const entry = { atMs, order: this.#order++, run };
+    const heap = this.#heap;
+    let i = heap.length;
+    heap.push(entry);
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      if (isBefore(heap[parent]!, entry)) break;
+      heap[i] = heap[parent]!;
+      i = parent;
+    }
+    heap[i] = entry;
+  }
+
+  /** The next entry, if it is not later than `endMs`. */
+  pop(endMs: number): Entry | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    if (first === undefined || first.atMs > endMs) return undefined;
+    const last = heap.pop()!;
+    if (heap.length === 0) return first;
     let i = 0;
     for (;;) {
       let child = 2 * i + 1;
-      if (child >= events.length) break;
-      if (child + 1 < events.length && before(events[child + 1]!, events[child]!)) child++;
-      if (before(last, events[child]!)) break;
-      events[i] = events[child]!;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (isBefore(last, heap[child]!)) break;
+      heap[i] = heap[child]!;
       i = child;
     }
-    events[i] = last;
+    heap[i] = last;
     return first;
   }
 }
 
-function before(a: Event, b: Event): boolean {
+function isBefore(a: Entry, b: Entry): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
-}
-
-/** A connected random graph: a random tree and `extra` more links. Seeded. */
-export function randomMesh(count: number, extra: number, seed: number, options: Member["options"] = {}): Mesh {
-  const mesh = new Mesh();
-  let state = seed >>> 0 || 1;
-  const random = (below: number): number => {
-    state ^= state << 13;
-    state >>>= 0;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state % below;
-  };
-  for (let i = 0; i < count; i++) mesh.add(options);
-  for (let i = 1; i < count; i++) mesh.link(mesh.members[i]!, mesh.members[random(i)]!, 5 + random(45));
-  for (let i = 0; i < extra; ) {
-    const a = mesh.members[random(count)]!;
-    const b = mesh.members[random(count)]!;
-    if (a === b || a.portTo(b) !== 0) continue;
-    mesh.link(a, b, 5 + random(45));
-    i++;
-  }
-  return mesh;
-}
-
-/** Per tree the share of ordered pairs that a walk by KEY joins, at this instant. */
-export function reach(mesh: Mesh, tree: number, pairsMax = 4_000): number {
-  const alive = mesh.members.filter((member) => !member.dead);
-  let joined = 0;
-  let tried = 0;
-  const step = Math.max(1, Math.floor((alive.length * alive.length) / pairsMax));
-  for (let pair = 0; pair < alive.length * alive.length; pair += step) {
-    const from = alive[Math.floor(pair / alive.length)]!;
-    const to = alive[pair % alive.length]!;
-    if (from === to) continue;
-    tried++;
-    if (walk(from, to, tree)) joined++;
-  }
-  return joined / tried;
-}
-
-function walk(from: Member, to: Member, t: number): boolean {
-  let at = from;
-  let depth = 255;
-  let down = false;
-  for (let hops = 0; hops < 255; hops++) {
-    if (at === to) return true;
-    const { trees } = at;
-    const key = to.identity.publicKey;
-    let port = trees.peerByKey(key)?.port ?? trees.trees[t]!.childPort(key);
-    const peerDepth = (p: number) => trees.peer(p)?.announced[t]?.coordinates.length ?? 255;
-    if (port !== 0) {
-      if (trees.peerByKey(key) === undefined && down && peerDepth(port) <= depth) return false;
-      down = true;
-    } else {
-      port = trees.trees[t]!.parentPort;
-      if (port === 0 || down || peerDepth(port) >= depth) return false;
-    }
-    depth = peerDepth(port);
-    const link = at.links.get(port);
-    if (link === undefined) return false;
-    at = link.to;
-  }
-  return false;
 }

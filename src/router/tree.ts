@@ -10,7 +10,7 @@ import {
   type SeqRequest,
 } from "../wire/control.js";
 import { edgeChild, edgeTreeEpoch } from "../wire/edge.js";
-import { HOP_LIMIT, ID_BYTES } from "../wire/limits.js";
+import { EPOCH_MAX, HOP_LIMIT, ID_BYTES } from "../wire/limits.js";
 import type { Position } from "../wire/locator.js";
 import { type Ancestry, Announcer } from "./announcer.js";
 import { Candidates } from "./candidates.js";
@@ -195,8 +195,11 @@ export class Tree implements TreeView {
     }
     this.#seqWaiters.add(peer.port);
     const next = this.#parent ?? this.#alternative();
-    if (this.#isRoot()) this.#giveSeqSoon(nowMs);
-    else if (next !== peer) this.#requestSeq(next, root.key, request.seq, request.hops + 1, nowMs);
+    if (this.#isRoot()) {
+      // Who asks for a seq knows of the one before it, perhaps from an earlier life of this node.
+      this.context.epochs.hinted(request.seq - 1);
+      this.#giveSeqSoon(nowMs);
+    } else if (next !== peer) this.#requestSeq(next, root.key, request.seq, request.hops + 1, nowMs);
   }
 
   /** Rule 9, for a report whose signatures are valid: true where it goes on to the other neighbours. */
@@ -371,12 +374,14 @@ export class Tree implements TreeView {
     const peer = this.#candidates.bestUnfeasible(root.rank, true);
     const announced = peer?.announced[this.tree];
     if (announced === undefined || compareBytes(announced.rank, root.rank) === 0) return;
-    this.#requestSeq(peer, announced.rootKey, this.#feasibility.freshSeq(announced.rootKey), 0, nowMs);
+    const seq = this.#feasibility.freshSeq(announced.rootKey);
+    if (seq > EPOCH_MAX) return;
+    this.#requestSeq(peer, announced.rootKey, seq, 0, nowMs);
     this.#wantMs = this.#seqRequestMs;
   }
 
   #requestSeq(peer: Peer | undefined, root: Uint8Array, seq: number, hops: number, nowMs: number): void {
-    if (peer === undefined || nowMs < this.#seqRequestMs) return;
+    if (peer === undefined || nowMs < this.#seqRequestMs || seq > EPOCH_MAX) return;
     this.#seqRequestMs = nowMs + this.context.config.seqRequestGapMs;
     this.context.send(peer.port, SEQ_REQUEST.encode({ tree: this.tree, root, seq, hops }));
   }

@@ -13,7 +13,7 @@ import type { Graph, Random } from "./graphs.js";
 
 export const crypto = nativeCrypto();
 export const networkId = new TextEncoder().encode("test");
-const verdicts = new VerdictCache(crypto, { max: 200_000 });
+export const verdicts = new VerdictCache(crypto, { max: 200_000 });
 
 /** Where the clock stands when a mesh begins, in milliseconds since 1970. */
 export const WALL_MS = 1_700_000_000_000;
@@ -45,6 +45,8 @@ export class Member {
   stats: RouterStats = newRouterStats();
   epochs!: Epochs;
   isDead = false;
+  /** Does what the rules say; views look at such members only. */
+  readonly isHonest: boolean = true;
   sentBytes = 0;
   /** Frames that came in, by kind. */
   readonly received = new Map<number, number>();
@@ -168,8 +170,9 @@ export class Mesh {
     return member;
   }
 
+  /** The honest members that live. */
   alive(): Member[] {
-    return this.members.filter((member) => !member.isDead);
+    return this.members.filter((member) => member.isHonest && !member.isDead);
   }
 
   /** A new link between two members takes the place of one that is dead, or half dead. */

@@ -13,7 +13,7 @@ export function components(mesh: Mesh): Member[][] {
     seen.add(member);
     for (const at of part)
       for (const to of at.neighbours()) {
-        if (seen.has(to) || to.isDead || to.options.leaf === true) continue;
+        if (seen.has(to) || to.isDead || !to.isHonest || to.options.leaf === true) continue;
         seen.add(to);
         part.push(to);
       }

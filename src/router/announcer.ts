@@ -13,11 +13,20 @@ export interface Ancestry {
 
 const NOTHING = new Uint8Array(0);
 
+/** What one neighbour was told, and when it is told more. */
+interface Told {
+  /** When its ANNOUNCE is due; infinite while nothing new is to be said. */
+  dueMs: number;
+  lastMs: number;
+  /** The newest seq that it was sent, of the root that was announced last. */
+  seq: number;
+}
+
 /** When each neighbour is sent an ANNOUNCE of one tree: on change or on request, and not before the gap since the last has passed. */
 export class Announcer {
-  /** Port to the time that its ANNOUNCE is due. */
-  readonly #due = new Map<number, number>();
-  readonly #lastMs = new Map<number, number>();
+  readonly #told = new Map<number, Told>();
+  /** No ANNOUNCE is due before. */
+  #nextMs = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly tree: number,
@@ -26,39 +35,48 @@ export class Announcer {
 
   /** The neighbour behind `port` is to be sent an ANNOUNCE. */
   request(port: number, nowMs: number): void {
-    if (this.#due.has(port)) return;
-    this.#due.set(port, Math.max(nowMs, (this.#lastMs.get(port) ?? -this.gapMs) + this.gapMs));
+    const told = this.#told.get(port) ?? { dueMs: Number.POSITIVE_INFINITY, lastMs: nowMs - this.gapMs, seq: 0 };
+    this.#told.set(port, told);
+    told.dueMs = Math.min(told.dueMs, Math.max(nowMs, told.lastMs + this.gapMs));
+    this.#nextMs = Math.min(this.#nextMs, told.dueMs);
   }
 
-  /** True while an ANNOUNCE waits for `port`: no heartbeat may pass it. */
-  waitsFor(port: number): boolean {
-    return this.#due.has(port);
+  /** Whether a heartbeat with `seq` is news to the neighbour. None passes an ANNOUNCE that waits, which carries the seq itself. */
+  wantsHeartbeat(port: number, seq: number): boolean {
+    const told = this.#told.get(port);
+    return told !== undefined && told.dueMs === Number.POSITIVE_INFINITY && told.seq < seq;
+  }
+
+  handleHeartbeat(port: number, seq: number): void {
+    this.#told.get(port)!.seq = seq;
   }
 
   handleLinkDown(port: number): void {
-    this.#due.delete(port);
-    this.#lastMs.delete(port);
+    this.#told.delete(port);
   }
 
-  /** The next port whose ANNOUNCE is due, or 0. */
-  pollDue(nowMs: number): number {
-    for (const [port, dueMs] of this.#due) {
-      if (dueMs > nowMs) continue;
-      this.#due.delete(port);
-      this.#lastMs.set(port, nowMs);
-      return port;
+  /** The ports whose ANNOUNCE is due: it is sent now. */
+  takeDue(nowMs: number): number[] {
+    if (nowMs < this.#nextMs) return [];
+    const due: number[] = [];
+    this.#nextMs = Number.POSITIVE_INFINITY;
+    for (const [port, told] of this.#told) {
+      if (told.dueMs <= nowMs) {
+        due.push(port);
+        told.dueMs = Number.POSITIVE_INFINITY;
+        told.lastMs = nowMs;
+      }
+      this.#nextMs = Math.min(this.#nextMs, told.dueMs);
     }
-    return 0;
+    return due;
   }
 
   pollTimeout(): number {
-    let nextMs = Number.POSITIVE_INFINITY;
-    for (const dueMs of this.#due.values()) nextMs = Math.min(nextMs, dueMs);
-    return nextMs;
+    return this.#nextMs;
   }
 
-  /** The ANNOUNCE for a neighbour that holds the edges in `sent`, and from now on those that go out in full. */
-  encode(ancestry: Ancestry | undefined, sent: EdgeMemory): Uint8Array {
+  /** The ANNOUNCE for the neighbour behind `port`, which holds the edges in `sent`, and from now on those that go out in full. */
+  encode(port: number, ancestry: Ancestry | undefined, sent: EdgeMemory): Uint8Array {
     const flags = sent.size === 0 ? ANNOUNCE_RESET : 0;
     if (ancestry === undefined)
       return ANNOUNCE.encode({
@@ -76,6 +94,7 @@ export class Announcer {
       return edge.bytes;
     });
     const { root, seq, signature } = ancestry;
+    this.handleHeartbeat(port, seq);
     const delayMs = Math.min(Math.round(ancestry.delayMs), DELAY_HINT_MS_MAX);
     return ANNOUNCE.encode({ tree: this.tree, flags, root, seq, signature, delayMs, edges });
   }

@@ -43,8 +43,8 @@ export class Candidates {
 
   isFeasible(peer: Peer, announced: Announced): boolean {
     if (!this.#isEligible(peer, announced)) return false;
-    // A leaf has nobody below it, so no path through a neighbour can come back to it.
-    if (this.context.leaf) return !this.feasibility.isDead(announced.rootKey, announced.seq);
+    // A leaf has nobody below it, so no path through a neighbour can come back to it; and it hears of a new seq from nobody.
+    if (this.context.leaf) return true;
     return this.feasibility.isFeasible(announced.rootKey, announced.seq, announced.path.length);
   }
 

@@ -24,6 +24,8 @@ export class Registrar {
     private readonly config: TreeConfig,
     private readonly stats: RouterStats,
     private readonly send: (port: number, frame: Uint8Array) => void,
+    /** A neighbour took this node as its parent. */
+    private readonly handleChild: (tree: number, port: number) => void,
   ) {}
 
   /** The code of a broken rule, or undefined. */
@@ -88,6 +90,7 @@ export class Registrar {
       const own = reg.adds[0];
       if (reg.dels.length > 0 || own === undefined || !this.#isOwnEdge(peer, own)) return CloseCode.BAD_EDGE;
       subtree.handleAttach(peer.port, nowMs);
+      this.handleChild(reg.tree, peer.port);
     } else if (!subtree.isChild(peer.port)) {
       this.stats.regsUnattached++;
       return undefined;

@@ -34,6 +34,11 @@ export class RootReports {
     return true;
   }
 
+  /** The root is at the other end of a link again. */
+  handleReturn(root: Uint8Array): void {
+    this.#lost.delete(toHex(root));
+  }
+
   /** True where `root` was reported lost under `seq` or a newer one, and did not answer in time. */
   isDue(root: Uint8Array, seq: number, nowMs: number): boolean {
     const lost = this.#lost.get(toHex(root));

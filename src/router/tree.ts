@@ -39,9 +39,13 @@ export interface TreeContext {
   readonly subtree: Subtree;
   readonly config: TreeConfig;
   readonly stats: RouterStats;
+  peer(port: number): Peer | undefined;
   peers(): Iterable<Peer>;
   send(port: number, frame: Uint8Array): void;
 }
+
+/** Below every rank. */
+const NO_RANK = new Uint8Array(0);
 
 /** The root that a node hangs below, or is. */
 interface Root {
@@ -55,6 +59,8 @@ interface Root {
 
 /** A node without a feasible parent keeps its coordinates until `untilMs` and asks around. */
 interface Orphan {
+  /** The link to the parent is gone: that says nothing of the root. */
+  readonly linkLost: boolean;
   readonly untilMs: number;
   askMs: number;
 }
@@ -145,7 +151,11 @@ export class Tree implements TreeView {
   handleLinkDown(peer: Peer, nowMs: number): void {
     this.#announcer.handleLinkDown(peer.port);
     this.#seqWaiters.delete(peer.port);
-    if (this.#parent !== peer) return;
+    if (this.#parent !== peer) {
+      // An orphan may have waited for this neighbour.
+      if (this.#orphan !== undefined) this.#choose(nowMs);
+      return;
+    }
     const lostRoot = this.#path.length === 1 ? this.#path[0] : undefined;
     this.#loseParent(true, nowMs);
     if (lostRoot !== undefined) this.#reportRootLost(lostRoot, nowMs);
@@ -165,6 +175,11 @@ export class Tree implements TreeView {
     announced.seq = heartbeat.seq;
     announced.signature = heartbeat.signature.slice();
     this.#choose(nowMs);
+  }
+
+  /** The neighbour behind `port` hangs below us from now on: it may have missed a heartbeat on its way here. */
+  handleChild(port: number): void {
+    if (this.#root !== undefined) this.#sendHeartbeat(port);
   }
 
   /** Whether a heartbeat would be news: it is the parent's, of the root that the parent announced, with a newer seq. */
@@ -205,7 +220,7 @@ export class Tree implements TreeView {
   /** Rule 9, for a report whose signatures are valid: true where it goes on to the other neighbours. */
   handleRootLost(report: RootLost, nowMs: number): boolean {
     const root = this.#root;
-    if (root === undefined || !equalBytes(root.key, report.root) || root.seq > report.seq) return false;
+    if (root === undefined) return false;
     if (this.#isRoot()) {
       this.#giveSeqSoon(nowMs);
       return false;
@@ -215,13 +230,18 @@ export class Tree implements TreeView {
     return true;
   }
 
-  /** Whether a report of a lost root may matter here, before its signatures are looked at. */
+  /**
+   * Whether a report of a lost root may matter here, before its signatures are looked at. One of another seq than ours does not: an
+   * older one is answered, and a newer one came ahead of that seq, or is a lie that would kill every seq up to it. A leaf does what
+   * its parent does.
+   */
   wantsRootLost(report: RootLost, nowMs: number): boolean {
     const root = this.#root;
     return (
+      !this.context.leaf &&
       root !== undefined &&
       equalBytes(root.key, report.root) &&
-      root.seq <= report.seq &&
+      root.seq === report.seq &&
       this.#reports.mayReport(edgeChild(report.edge), nowMs)
     );
   }
@@ -277,7 +297,10 @@ export class Tree implements TreeView {
       // The parent is not feasible any more, and no feasible neighbour has this root or a better one.
       if (!this.#holds(this.#parent, root!)) this.#loseParent(false, nowMs);
     }
-    if (this.#orphan !== undefined && this.#alternative() === undefined) this.#declareDead(this.#root!, nowMs);
+    if (this.#orphan !== undefined && this.#alternative() === undefined) {
+      if (this.#orphan.linkLost) this.#leaveRoot(nowMs);
+      else this.#declareDead(this.#root!, nowMs);
+    }
     this.#wantBetterRoot(nowMs);
   }
 
@@ -313,7 +336,10 @@ export class Tree implements TreeView {
       subtree.handleParent(peer.port, encodeProof(peer.key, edge.bytes), nowMs);
       stats.parentChanges++;
     }
-    if (!sameRoot) stats.rootChanges++;
+    if (!sameRoot) {
+      stats.rootChanges++;
+      if (announced.path.length === 0) this.#reports.handleReturn(announced.rootKey);
+    }
     const path = [...announced.path, edge];
     const isMoved = !sameRoot || !samePath(path, this.#path);
     this.#parent = peer;
@@ -348,7 +374,7 @@ export class Tree implements TreeView {
     this.#parent = undefined;
     this.#treeEpoch = this.context.epochs.next();
     this.context.subtree.handleNoParent(linkLost);
-    this.#orphan = { untilMs: nowMs + this.context.config.orphanMs, askMs: nowMs };
+    this.#orphan = { linkLost, untilMs: nowMs + this.context.config.orphanMs, askMs: nowMs };
   }
 
   /** A neighbour that a newer seq would make feasible again, with this root or a better one. */
@@ -358,8 +384,8 @@ export class Tree implements TreeView {
 
   #askAround(orphan: Orphan, nowMs: number): void {
     orphan.askMs = nowMs + this.context.config.askGapMs;
-    for (const peer of this.context.peers())
-      this.context.send(peer.port, ANNOUNCE_REQUEST.encode({ tree: this.tree, flags: 0 }));
+    const request = ANNOUNCE_REQUEST.encode({ tree: this.tree, flags: 0 });
+    for (const peer of this.context.peers()) if (!peer.leaf) this.context.send(peer.port, request);
     const root = this.#root!;
     const next = this.#alternative();
     const wanted = next?.announced[this.tree]?.rootKey ?? root.key;
@@ -369,11 +395,11 @@ export class Tree implements TreeView {
   /** Rule 8: a better root is visible, but no path to it is feasible. */
   #wantBetterRoot(nowMs: number): void {
     this.#wantMs = Number.POSITIVE_INFINITY;
-    const root = this.#root;
-    if (root === undefined || this.#orphan !== undefined) return;
-    const peer = this.#candidates.bestUnfeasible(root.rank, true);
+    if (this.#orphan !== undefined) return;
+    const rank = this.#root?.rank ?? NO_RANK;
+    const peer = this.#candidates.bestUnfeasible(rank, true);
     const announced = peer?.announced[this.tree];
-    if (announced === undefined || compareBytes(announced.rank, root.rank) === 0) return;
+    if (announced === undefined || compareBytes(announced.rank, rank) === 0) return;
     const seq = this.#feasibility.freshSeq(announced.rootKey);
     if (seq > EPOCH_MAX) return;
     this.#requestSeq(peer, announced.rootKey, seq, 0, nowMs);
@@ -390,6 +416,11 @@ export class Tree implements TreeView {
   #declareDead(root: Root, nowMs: number): void {
     this.context.stats.rootsDead++;
     this.#feasibility.handleDead(root.key, root.seq);
+    this.#leaveRoot(nowMs);
+  }
+
+  /** Takes the best root that is feasible, this node itself if there is none. */
+  #leaveRoot(nowMs: number): void {
     if (this.#parent !== undefined) this.#loseParent(false, nowMs);
     this.#orphan = undefined;
     this.#root = undefined;
@@ -444,17 +475,16 @@ export class Tree implements TreeView {
 
   /** The new seq goes to the children, unless an ANNOUNCE that carries it waits for them, and to whoever asked for it. */
   #passSeq(nowMs: number): void {
-    const { key: root, seq, signature } = this.#root!;
-    const heartbeat = HEARTBEAT.encode({ tree: this.tree, root, seq, signature });
     for (const port of this.#seqWaiters) this.#announcer.request(port, nowMs);
     this.#seqWaiters.clear();
-    for (const port of this.context.subtree.children())
-      if (!this.#announcer.waitsFor(port) && !this.#isLeafPort(port)) this.context.send(port, heartbeat);
+    for (const port of this.context.subtree.children()) this.#sendHeartbeat(port);
   }
 
-  #isLeafPort(port: number): boolean {
-    for (const peer of this.context.peers()) if (peer.port === port) return peer.leaf;
-    return true;
+  #sendHeartbeat(port: number): void {
+    const { key: root, seq, signature } = this.#root!;
+    if (this.context.peer(port)?.leaf !== false || !this.#announcer.wantsHeartbeat(port, seq)) return;
+    this.#announcer.handleHeartbeat(port, seq);
+    this.context.send(port, HEARTBEAT.encode({ tree: this.tree, root, seq, signature }));
   }
 
   #reportRootLost(edge: Edge, nowMs: number): void {
@@ -462,7 +492,7 @@ export class Tree implements TreeView {
     const signature = this.context.trust.signRootLost(this.tree, root, seq);
     const report: RootLost = { tree: this.tree, root, seq, edge: edge.bytes, signature };
     this.#reports.handleReport(report, this.#delayMs, nowMs);
-    for (const peer of this.context.peers()) this.context.send(peer.port, ROOT_LOST.encode(report));
+    for (const peer of this.context.peers()) if (!peer.leaf) this.context.send(peer.port, ROOT_LOST.encode(report));
   }
 
   /** A path that leads through this node shows values that it gave, in this life or an earlier one: rule 4. */

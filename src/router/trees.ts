@@ -83,9 +83,17 @@ export class Trees implements RoutingView {
     this.#trust = new Trust(crypto, verdicts, identity, networkId);
     const send = options.send;
     this.subtrees = Array.from({ length: TREE_COUNT }, (_, t) => new Subtree(this.key, t, config, send));
-    this.#registrar = new Registrar(this.key, this.subtrees, this.#trust, config, stats, send);
+    const handleChild = (tree: number, port: number) => this.trees[tree]!.handleChild(port);
+    this.#registrar = new Registrar(this.key, this.subtrees, this.#trust, config, stats, send, handleChild);
     const mayBeRoot = (key: Uint8Array) => rootKeys === undefined || rootKeys.has(toHex(key));
-    const shared = { ...options, key: this.key, trust: this.#trust, mayBeRoot, peers: () => this.#peers.values() };
+    const shared = {
+      ...options,
+      key: this.key,
+      trust: this.#trust,
+      mayBeRoot,
+      peer: (port: number) => this.peer(port),
+      peers: () => this.#peers.values(),
+    };
     this.trees = this.subtrees.map(
       (subtree, t) => new Tree(t, { ...shared, rank: rankOf(crypto, t, this.key), subtree }, nowMs),
     );
@@ -239,7 +247,7 @@ export class Trees implements RoutingView {
     if (!this.#trust.rootLostIsValid(report)) return CloseCode.BAD_EDGE;
     if (!tree.handleRootLost(report, nowMs)) return undefined;
     const frame = ROOT_LOST.encode(report);
-    for (const peer of this.#peers.values()) if (peer !== link.peer) this.options.send(peer.port, frame);
+    for (const peer of this.#peers.values()) if (peer !== link.peer && !peer.leaf) this.options.send(peer.port, frame);
     return undefined;
   }
 
@@ -258,10 +266,8 @@ export class Trees implements RoutingView {
     this.#registrar.handleTimeout(nowMs, (port) => this.peer(port), this.options.violation);
     for (const tree of this.trees) {
       tree.handleTimeout(nowMs);
-      for (let port = tree.announcer.pollDue(nowMs); port !== 0; port = tree.announcer.pollDue(nowMs)) {
-        const link = this.#links[port];
-        if (link !== undefined) this.options.send(port, tree.announcer.encode(tree.ancestry, link.sent));
-      }
+      for (const port of tree.announcer.takeDue(nowMs))
+        this.options.send(port, tree.announcer.encode(port, tree.ancestry, this.#links[port]!.sent));
     }
   }
 

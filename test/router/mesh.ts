@@ -31,6 +31,8 @@ export interface MemberOptions {
 interface Wire {
   readonly to: Member;
   readonly toPort: number;
+  /** The same on both sides of one link. */
+  readonly linkEpoch: number;
   readonly delayMs: number;
   readonly jitterMs: number;
   /** Messages keep their order. */
@@ -132,10 +134,16 @@ export class Member {
     return [...this.wires.values()].map((wire) => wire.to);
   }
 
-  /** The parent in a tree. */
+  /** The parent in a tree, where frames get to it. */
   parent(tree: number): Member | undefined {
-    return this.wires.get(this.trees.trees[tree]!.parentPort)?.to;
+    const wire = this.wires.get(this.trees.trees[tree]!.parentPort);
+    return wire !== undefined && isWhole(wire) ? wire.to : undefined;
   }
+}
+
+/** True while what goes in at one end comes out at the other. */
+export function isWhole({ to, toPort, linkEpoch, isSilent }: Wire): boolean {
+  return !isSilent && !to.isDead && to.wires.get(toPort)?.linkEpoch === linkEpoch;
 }
 
 export interface LinkOptions {
@@ -182,7 +190,7 @@ export class Mesh {
     const [portA, portB] = [a.portFor(b), b.portFor(a)];
     const halfA = crypto.sign(halfMessage(networkId, a.key, b.key, portA, linkEpoch), a.identity);
     const halfB = crypto.sign(halfMessage(networkId, b.key, a.key, portB, linkEpoch), b.identity);
-    const wire = { delayMs, jitterMs, lastArrivalMs: 0, isSilent: false };
+    const wire = { linkEpoch, delayMs, jitterMs, lastArrivalMs: 0, isSilent: false };
     a.wires.set(portA, { to: b, toPort: portB, ...wire });
     b.wires.set(portB, { to: a, toPort: portA, ...wire });
     const shared = { linkEpoch, rttMs: 2 * delayMs };
@@ -251,9 +259,8 @@ export class Mesh {
     const jitterMs = wire.jitterMs === 0 ? 0 : this.random(wire.jitterMs);
     wire.lastArrivalMs = Math.max(wire.lastArrivalMs, this.nowMs + wire.delayMs + jitterMs);
     const { to, toPort } = wire;
-    const back = to.wires.get(toPort);
     this.at(wire.lastArrivalMs - this.nowMs, () => {
-      if (wire.isSilent || to.isDead || back === undefined || to.wires.get(toPort) !== back) return;
+      if (!isWhole(wire)) return;
       to.handleFrame(frame.slice(), toPort);
       this.wake(to);
     });

@@ -1,7 +1,7 @@
 import { rankOf } from "../../src/router/rank.js";
 import { compareBytes, equalBytes, toHex } from "../../src/wire/bytes.js";
 import { TREE_COUNT } from "../../src/wire/limits.js";
-import { crypto, type Member, type Mesh } from "./mesh.js";
+import { crypto, isWhole, type Member, type Mesh } from "./mesh.js";
 
 /** The parts of a mesh: leaves join none, they hang where a neighbour is. */
 export function components(mesh: Mesh): Member[][] {
@@ -32,24 +32,46 @@ export function bestRoot(members: readonly Member[], tree: number): Member | und
   );
 }
 
+/** Members that share their roots: a part of the mesh, and the leaves that hang on it. */
+interface Realm {
+  readonly root: Member | undefined;
+  readonly members: Member[];
+}
+
+/** Who belongs together in a tree: a leaf hangs where it sees the best root. */
+function realms(mesh: Mesh, tree: number): Realm[] {
+  const parts = components(mesh).map((members) => ({ root: bestRoot(members, tree), members: [...members] }));
+  for (const leaf of mesh.alive().filter(({ options }) => options.leaf === true)) {
+    const near = parts.filter(
+      ({ root, members }) => root !== undefined && leaf.neighbours().some((to) => members.includes(to)),
+    );
+    const best = bestRoot(
+      near.map(({ root }) => root!),
+      tree,
+    );
+    near.find(({ root }) => root === best)?.members.push(leaf);
+  }
+  return parts;
+}
+
 /** What is not as it must be once everything has settled, in words; empty where all is well. */
 export function faults(mesh: Mesh): string[] {
   const found: string[] = [];
   for (let tree = 0; tree < TREE_COUNT; tree++)
-    for (const part of components(mesh)) {
-      const root = bestRoot(part, tree);
-      const leaves = mesh.alive().filter(({ options }) => options.leaf === true);
-      const below = leaves.filter((leaf) => leaf.neighbours().some((to) => part.includes(to)));
-      for (const member of [...part, ...below]) {
-        const fault = root === undefined ? undefined : faultOf(member, root, tree);
+    for (const { root, members } of realms(mesh, tree)) {
+      for (const member of members) {
+        const fault = root === undefined ? placeFault(member, tree) : faultOf(member, root, tree);
         if (fault !== undefined) found.push(`tree ${tree}, member ${mesh.members.indexOf(member)}: ${fault}`);
       }
       if (root === undefined) continue;
-      const table = root.trees.subtrees[tree]!.size;
-      if (table !== part.length + below.length - 1)
-        found.push(`tree ${tree}: the root has ${table} keys of ${part.length + below.length - 1}`);
+      const keys = root.trees.subtrees[tree]!.size;
+      if (keys !== members.length - 1) found.push(`tree ${tree}: the root has ${keys} keys of ${members.length - 1}`);
     }
   return found;
+}
+
+function placeFault(member: Member, tree: number): string | undefined {
+  return member.trees.trees[tree]!.position === undefined ? undefined : "has a place without a root";
 }
 
 /** The member's root, and its coordinates by the chain of its parents. */
@@ -128,7 +150,7 @@ export function walk(from: Member, to: Member, t: number): boolean {
       [port, depth] = [tree.parentPort, ownDepth - 1];
     }
     const wire = at.wires.get(port);
-    if (wire === undefined || wire.isSilent || wire.to.isDead) return false;
+    if (wire === undefined || !isWhole(wire)) return false;
     at = wire.to;
   }
   return true;

@@ -197,6 +197,8 @@ t.test("the longest route and the largest payload fit the frame limit; one more 
   t.ok(isData(largest));
   t.ok(largest.length <= FRAME_BYTES_MAX);
   t.notOk(isData(newFrame([...longest, 128], id, key, new Uint8Array(0))));
+  const values = decodeFixed(DATA, newFrame([1, 2], id, key, id))!;
+  t.notOk(isData(encodeFixed(DATA, { ...values, route: new Uint8Array(3) })), "half a port");
   t.notOk(isData(newFrame([], id, key, new Uint8Array(PAYLOAD_BYTES_MAX + 1))));
 });
 

@@ -66,3 +66,9 @@ t.test("a list of 256 elements is taken and one of 257 is not", async (t) => {
   t.equal(skim(list(REG_ENTRIES_MAX)), 0);
   t.equal(skim(list(REG_ENTRIES_MAX + 1)), CloseCode.MALFORMED);
 });
+
+t.test("a list of 15 elements has the short head and one of 16 the long one", async (t) => {
+  const list = (length: number) => Uint8Array.from([0x92, 1, 0xdc, 0, length, ...new Array<number>(length).fill(0)]);
+  t.equal(skim(list(15)), CloseCode.NON_CANONICAL);
+  t.equal(skim(list(16)), 0);
+});

@@ -1,0 +1,30 @@
+import t from "tap";
+import { CloseCode, DropReason } from "../../src/wire/codes.js";
+import { codeOnly, read, sources } from "./repository.js";
+
+/* What a test of a code asserts is the test's business; that there is one, and that the code is used at all, is checked here. */
+
+const code = (paths: readonly string[]): string => paths.map((path) => codeOnly(read(path))).join("\n");
+const tests = code(sources("test").filter((path) => !path.startsWith("test/tidy/")));
+const source = code(sources("src").filter((path) => path !== "src/wire/codes.ts"));
+
+/** True where the text names a member of a table, with a dot or taken out of it by a pattern. */
+function names(text: string, table: string, member: string): boolean {
+  return new RegExp(`\\b${table}\\.${member}\\b|\\{[^{}]*\\b${member}\\b[^{}]*\\}\\s*=\\s*${table}\\b`).test(text);
+}
+
+for (const [table, members] of Object.entries({ CloseCode, DropReason })) {
+  t.test(`every ${table} is used, and met by a test`, async (t) => {
+    for (const member of Object.keys(members)) {
+      t.ok(names(source, table, member), `${table}.${member} is used`);
+      t.ok(names(tests, table, member), `${table}.${member} is met by a test`);
+    }
+  });
+}
+
+t.test("a member is found however it is named, and not in a text", async (t) => {
+  t.ok(names("t.equal(code, CloseCode.SELF);", "CloseCode", "SELF"));
+  t.ok(names("const { DEAD, SELF } = CloseCode;", "CloseCode", "SELF"));
+  t.notOk(names(codeOnly('t.equal(1, 1, "CloseCode.SELF");'), "CloseCode", "SELF"));
+  t.notOk(names("DropReason.SELF", "CloseCode", "SELF"));
+});

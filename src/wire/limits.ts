@@ -12,7 +12,7 @@ export const KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
 /** The first bytes of a key that stand for it in tables and locators. */
 export const ID_BYTES = 8;
-/** Bytes of a nonce in HELLO and PROOF. */
+/** Bytes of the nonce in HELLO. */
 export const HELLO_NONCE_BYTES = 32;
 /** Bytes of the message authentication code in PROOF. */
 export const PROOF_MAC_BYTES = 32;

@@ -26,6 +26,7 @@ t.test("kinds, close codes and drop reasons are distinct numbers of their range"
   t.ok(distinct(kinds) && kinds.every((kind) => kind > 0 && kind < 0x80), "a kind is one byte of msgpack");
   const codes = Object.values(CloseCode);
   t.ok(distinct(codes) && codes.every((code) => code >= 0 && code < 1_000), "4000 + code is a private close code");
+  t.equal(Math.max(...codes), codes.length - 1, "counters need no gap");
   const reasons = Object.values(DropReason);
   t.ok(distinct(reasons) && reasons.every((reason) => reason < 0), "a reason is never a port");
   t.equal(Math.min(...reasons), -DROP_REASON_COUNT, "counters need no gap");

@@ -31,7 +31,7 @@ export const sources = (...folders: string[]): string[] => folders.flatMap((fold
 /** The pages at the top and in the folders. */
 export const pages = (): string[] => [
   ...topLevel().filter((name) => name.endsWith(".md")),
-  ...["src", "sim", "test", "deploy"].flatMap((folder) => filesIn(folder, ".md")),
+  ...["src", "sim", "test", "deploy", "docs"].flatMap((folder) => filesIn(folder, ".md")),
 ];
 
 export const read = (path: string): string => readFileSync(ROOT + path, "utf8");

@@ -16,6 +16,7 @@ const TOP = [
   "SECURITY.md",
   "biome.json",
   "deploy",
+  "docs",
   "package-lock.json",
   "package.json",
   "sim",
@@ -36,7 +37,7 @@ t.test("nothing stands at the top or in src that has no place there", async (t) 
 });
 
 t.test("files are named in kebab-case", async (t) => {
-  const files = ["src", "sim", "test", "deploy"].flatMap((folder) => filesIn(folder));
+  const files = ["src", "sim", "test", "deploy", "docs"].flatMap((folder) => filesIn(folder));
   for (const path of files) {
     // Published vectors keep their names.
     if (path.startsWith("test/vectors/")) continue;

@@ -37,7 +37,7 @@ function found(path: string, text: string): string[] {
 }
 
 t.test("code, tests and pages use the project's words", async (t) => {
-  const files = ["src", "sim", "test", "deploy"].flatMap((folder) => filesIn(folder));
+  const files = ["src", "sim", "test", "deploy", "docs"].flatMap((folder) => filesIn(folder));
   const written = [...files.filter((path) => WRITTEN.test(path)), ...pages()].filter((path) => !EXEMPT.has(path));
   t.ok(written.length > 30, "the files are found");
   t.same(

@@ -16,7 +16,6 @@ const WORDS: readonly Word[] = [
   { pattern: /neighbor/gi, instead: "neighbour" },
   { pattern: /behavior/gi, instead: "behaviour" },
   { pattern: /\bpeer ?ids?\b|\bnode ?ids?\b/gi, instead: "key; id only for its first eight bytes" },
-  { pattern: /\bdatagrams?\b/gi, instead: "packet (a session's) or frame (the router's)" },
   { pattern: /\bcircuits?\b/gi, instead: "session or source route" },
   { pattern: /\bcoords\b/gi, instead: "coordinates" },
   { pattern: /\bsequence numbers?\b/gi, instead: "seq (a root's) or packet number (a session's)" },

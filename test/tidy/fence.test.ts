@@ -11,13 +11,15 @@ import { codeOnly, lineOf, PURE_FOLDERS, ROOT, read, sources } from "./repositor
 
 const run = promisify(execFile);
 
-/** The compiler's complaints about a project file. */
+/** The compiler's complaints about a project file. It runs without NODE_OPTIONS, by which tap would load its hooks into it. */
 async function compile(project: string): Promise<string> {
+  const tsc = [process.execPath, join(ROOT, "node_modules/typescript/bin/tsc"), "--pretty", "false", "-p", project];
   try {
-    await run(process.execPath, [join(ROOT, "node_modules/typescript/bin/tsc"), "--pretty", "false", "-p", project]);
+    await run("env", ["-u", "NODE_OPTIONS", ...tsc]);
     return "";
   } catch (error) {
-    return (error as { stdout: string }).stdout;
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    return stdout + stderr;
   }
 }
 

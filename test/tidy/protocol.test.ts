@@ -9,10 +9,11 @@ import { read } from "./repository.js";
 
 const page = read("PROTOCOL.md");
 
-/** The rows of the first table below a heading or line that begins with `start`, cells trimmed, without the head. */
+/** The rows of the first table below a heading, or a line that begins with `start`; cells trimmed, without the head. */
 function table(start: string): string[][] {
   const lines = page.split("\n");
-  const from = lines.findIndex((line) => line.startsWith(start));
+  const isWhole = start.startsWith("#");
+  const from = lines.findIndex((line) => line.startsWith(start) && (!isWhole || line.length === start.length));
   if (from < 0) throw new Error(`PROTOCOL.md has nothing that begins with ${start}`);
   const head = lines.findIndex((line, i) => i > from && line.startsWith("|"));
   const rows: string[][] = [];

@@ -84,12 +84,8 @@ export const DropReason = {
   UNASKED: -12,
   /** The link went down while the frame was queued for it. */
   LINK_DOWN: -13,
-  /** A packet for a session that is not here. */
-  NO_SESSION: -14,
-  /** Handshakes from this ingress passed their rate. */
-  HANDSHAKE_RATE: -15,
   /** The sender sends to itself. */
-  SELF: -16,
+  SELF: -14,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 

@@ -1,5 +1,8 @@
 import t from "tap";
 import { SignTag } from "../../src/crypto/sign.js";
+import { PacketDrop, SessionCode } from "../../src/session/codes.js";
+import { FrameType } from "../../src/session/frames.js";
+import { PacketType } from "../../src/session/packet.js";
 import { CLOSE_TEXT, CloseCode, DropReason } from "../../src/wire/codes.js";
 import { Kind } from "../../src/wire/kinds.js";
 import * as limits from "../../src/wire/limits.js";
@@ -122,4 +125,20 @@ t.test("the parts of an edge stand one behind the other and fill it", async (t) 
     at += Number(bytes);
   }
   t.equal(at, limits.EDGE_BYTES);
+});
+
+t.test("a session's codes, packets and frames have the numbers of the code", async (t) => {
+  t.same(
+    table("### Session codes").map(([number, name]) => [name, Number(number)]),
+    Object.entries(SessionCode),
+  );
+  const numbered = (heading: string) => table(heading).map(([cell]) => cell!.replace(/\.\.\d+$/, "").split(" "));
+  const entries = (table: object) => Object.entries(table).map(([name, number]) => [name, String(number)]);
+  t.same(numbered("### Packets"), entries(PacketType));
+  t.same(numbered("### Frames"), entries(FrameType));
+});
+
+t.test("every reason to drop a packet has its check", async (t) => {
+  const named = new Set(table("Checks of a received packet").map(([, , drop]) => drop));
+  for (const name of Object.keys(PacketDrop)) if (name !== "NONE") t.ok(named.has(name), name);
 });

@@ -452,7 +452,7 @@ t.test("sessions are bounded: a silent one makes room, one in use does not", asy
   t.equal(endpoint.stats.sessionsEvicted, 1);
   t.equal(endpoint.sessionCount, 3);
   t.equal(endpoint.session(peers[1]!.publicKey), undefined, "the one silent longest made room");
-  t.match(peers[1]!.hear(35_000).at(-1), /^CLOSE 6 /, "and was told");
+  t.match(peers[1]!.hear(35_000).at(-1), `CLOSE ${SessionCode.EVICTED} `, "and was told");
 });
 
 t.test("keys that are no other node's are refused by connect", async (t) => {

@@ -1,4 +1,4 @@
-import { compareBytes } from "../wire/bytes.js";
+import { compareBytes, equalBytes } from "../wire/bytes.js";
 import { TREE_DEPTH_MAX } from "../wire/limits.js";
 import type { Feasibility } from "./feasibility.js";
 import type { Announced, Peer } from "./peer.js";
@@ -36,6 +36,18 @@ export class Candidates {
       if (announced === undefined || !this.#isEligible(peer, announced)) continue;
       if (compareBytes(announced.rank, rank) < 0 || this.isFeasible(peer, announced)) continue;
       if (!withDead && this.feasibility.isDead(announced.rootKey, announced.seq)) continue;
+      if (best === undefined || this.#isBetter(peer, best, undefined)) best = peer;
+    }
+    return best;
+  }
+
+  /** The neighbour nearest to `root`, feasible or not, where no parent leads there. */
+  nearestTo(root: Uint8Array): Peer | undefined {
+    let best: Peer | undefined;
+    for (const peer of this.context.peers()) {
+      const announced = peer.announced[this.tree];
+      if (announced === undefined || !equalBytes(announced.rootKey, root) || !this.#isEligible(peer, announced))
+        continue;
       if (best === undefined || this.#isBetter(peer, best, undefined)) best = peer;
     }
     return best;

@@ -13,7 +13,7 @@ export interface TreeConfig {
   readonly askGapMs: number;
   /** How long old coordinates are kept while no parent is feasible. */
   readonly orphanMs: number;
-  /** Between two SEQ_REQUESTs of one tree. */
+  /** Between two SEQ_REQUESTs of one tree: the own, and those passed on, each. */
   readonly seqRequestGapMs: number;
   /** Between two seqs that a root gives because somebody asked. */
   readonly seqAnswerGapMs: number;
@@ -21,6 +21,8 @@ export interface TreeConfig {
   readonly lostMs: number;
   readonly lostDelayFactor: number;
   readonly lostMaxMs: number;
+  /** From one edge of this node to the next below the same parent. */
+  readonly renewGapMs: number;
   /** From the choice of a parent to the ATTACH that tells it. */
   readonly attachMs: number;
   /** Changes of a subtree table are sent up together this long after the first. */
@@ -54,6 +56,7 @@ export const TREE_DEFAULTS: TreeConfig = {
   lostMs: 500,
   lostDelayFactor: 4,
   lostMaxMs: 5_000,
+  renewGapMs: 1_000,
   attachMs: 300,
   batchMs: 30,
   lostKeyMs: 3_000,

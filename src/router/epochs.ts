@@ -35,9 +35,11 @@ export class Epochs {
     if (value > this.#value && value <= EPOCH_MAX) this.#value = value;
   }
 
-  /** A value that somebody else says this node once gave: believed within bounds, so that no liar can use the counter up. */
-  hinted(value: number): void {
-    if (value <= EPOCH_HINT_MAX) this.seen(value);
+  /** A value that somebody else says this node once gave: believed, and true, within a bound, so that no liar can use the counter up. */
+  hinted(value: number): boolean {
+    if (value > EPOCH_HINT_MAX) return false;
+    this.seen(value);
+    return true;
   }
 
   /** The value to keep on disk, once after it changed. */

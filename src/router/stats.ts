@@ -11,6 +11,8 @@ export interface RouterStats {
   readonly control: number[];
   heartbeatsIgnored: number;
   announcesUnknownEdge: number;
+  /** Links closed because the neighbour sent more frames, signatures or registrations than its budget. */
+  floods: number;
   parentChanges: number;
   rootChanges: number;
   rootsDead: number;
@@ -34,6 +36,7 @@ export function newRouterStats(): RouterStats {
     control: new Array<number>(64).fill(0),
     heartbeatsIgnored: 0,
     announcesUnknownEdge: 0,
+    floods: 0,
     parentChanges: 0,
     rootChanges: 0,
     rootsDead: 0,

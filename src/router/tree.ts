@@ -19,7 +19,9 @@ import { type Edge, makeEdge } from "./edges.js";
 import type { Epochs } from "./epochs.js";
 import { Feasibility } from "./feasibility.js";
 import type { Announced, Peer, TreeView } from "./peer.js";
+import { Reign } from "./reign.js";
 import { RootReports } from "./root-reports.js";
+import { SeqRequests } from "./seq-requests.js";
 import type { RouterStats } from "./stats.js";
 import { encodeProof, type Subtree } from "./subtree.js";
 import type { Trust } from "./trust.js";
@@ -77,14 +79,13 @@ export class Tree implements TreeView {
   #orphan: Orphan | undefined;
   #treeEpoch = 0;
   #delayMs = 0;
-  #heartbeatMs = Number.POSITIVE_INFINITY;
-  #seqRequestMs = Number.NEGATIVE_INFINITY;
   /** When to ask again for a better root that is visible, but not feasible. */
   #wantMs = Number.POSITIVE_INFINITY;
-  /** When the root may give the seq that was asked for, and for whom it waits. */
-  #seqAnswerMs = Number.POSITIVE_INFINITY;
-  #seqGivenMs: number;
-  readonly #seqWaiters = new Set<number>();
+  /** When this node's edge gets a new epoch though the parent stays, and when it got the present one. */
+  #renewMs = Number.POSITIVE_INFINITY;
+  #renewedMs = Number.NEGATIVE_INFINITY;
+  readonly #reign: Reign;
+  readonly #seqRequests: SeqRequests;
   readonly #feasibility: Feasibility;
   readonly #candidates: Candidates;
   readonly #announcer: Announcer;
@@ -96,11 +97,12 @@ export class Tree implements TreeView {
     nowMs: number,
   ) {
     const { config } = context;
+    this.#reign = new Reign(config);
+    this.#seqRequests = new SeqRequests(config.seqRequestGapMs);
     this.#feasibility = new Feasibility(config.rootsMax);
     this.#candidates = new Candidates(tree, context, this.#feasibility);
     this.#announcer = new Announcer(tree, config.announceGapMs);
     this.#reports = new RootReports(config);
-    this.#seqGivenMs = nowMs - config.seqAnswerGapMs;
     if (this.#candidates.mayBeRoot) this.#becomeRoot(nowMs);
   }
 
@@ -150,7 +152,7 @@ export class Tree implements TreeView {
   /** The link to `peer` is gone; it is no longer among the context's peers. */
   handleLinkDown(peer: Peer, nowMs: number): void {
     this.#announcer.handleLinkDown(peer.port);
-    this.#seqWaiters.delete(peer.port);
+    this.#seqRequests.handleLinkDown(peer.port);
     if (this.#parent !== peer) {
       // An orphan may have waited for this neighbour.
       if (this.#orphan !== undefined) this.#choose(nowMs);
@@ -208,13 +210,17 @@ export class Tree implements TreeView {
       this.#announcer.request(peer.port, nowMs);
       return;
     }
-    this.#seqWaiters.add(peer.port);
-    const next = this.#parent ?? this.#alternative();
+    this.#seqRequests.addWaiting(peer.port);
     if (this.#isRoot()) {
       // Who asks for a seq knows of the one before it, perhaps from an earlier life of this node.
       this.context.epochs.hinted(request.seq - 1);
-      this.#giveSeqSoon(nowMs);
-    } else if (next !== peer) this.#requestSeq(next, root.key, request.seq, request.hops + 1, nowMs);
+      this.#reign.handleAsked(nowMs);
+      return;
+    }
+    const next = this.#parent ?? this.#candidates.nearestTo(root.key);
+    if (next === undefined || next === peer || !this.#seqRequests.mayPass(nowMs))
+      this.context.stats.seqRequestsIgnored++;
+    else this.#sendSeqRequest(next, root.key, request.seq, request.hops + 1);
   }
 
   /** Rule 9, for a report whose signatures are valid: true where it goes on to the other neighbours. */
@@ -222,7 +228,7 @@ export class Tree implements TreeView {
     const root = this.#root;
     if (root === undefined) return false;
     if (this.#isRoot()) {
-      this.#giveSeqSoon(nowMs);
+      this.#reign.handleAsked(nowMs);
       return false;
     }
     if (!this.#reports.handleReport(report, this.#delayMs, nowMs)) return false;
@@ -246,16 +252,14 @@ export class Tree implements TreeView {
     );
   }
 
-  /** Our own entry was refused upward because a newer epoch of it is known: choose the parent anew, above that epoch. */
+  /** Our own entry was refused upward because a newer epoch of it is known: rule 4. */
   handleOwnEpoch(epoch: number, nowMs: number): void {
-    this.context.epochs.hinted(epoch);
-    if (this.#parent !== undefined && epoch >= this.#treeEpoch) this.#follow(this.#parent, true, nowMs);
+    if (this.context.epochs.hinted(epoch)) this.#renewAbove(epoch, nowMs);
   }
 
   handleTimeout(nowMs: number): void {
     const { config } = this.context;
-    if (nowMs >= this.#heartbeatMs) this.#giveSeq(nowMs);
-    if (nowMs >= this.#seqAnswerMs) this.#giveSeq(nowMs);
+    if (nowMs >= this.#reign.pollTimeout()) this.#giveSeq(nowMs);
     const root = this.#root;
     if (root !== undefined && !this.#isRoot()) {
       const isSilent = !this.context.leaf && nowMs >= root.seqMs + config.rootTimeoutMs;
@@ -263,6 +267,7 @@ export class Tree implements TreeView {
     }
     this.#reports.handleTimeout(nowMs);
     if (nowMs >= this.#wantMs) this.#wantBetterRoot(nowMs);
+    if (nowMs >= this.#renewMs) this.#renew(nowMs);
     const orphan = this.#orphan;
     if (orphan !== undefined) {
       if (nowMs >= orphan.untilMs) this.#declareDead(this.#root!, nowMs);
@@ -275,9 +280,9 @@ export class Tree implements TreeView {
     const orphan = this.#orphan;
     const isBelow = this.#root !== undefined && !this.#isRoot() && !this.context.leaf;
     return Math.min(
-      this.#heartbeatMs,
-      this.#seqAnswerMs,
+      this.#reign.pollTimeout(),
       this.#wantMs,
+      this.#renewMs,
       this.#announcer.pollTimeout(),
       this.#reports.pollTimeout(),
       this.context.subtree.pollTimeout(),
@@ -332,6 +337,8 @@ export class Tree implements TreeView {
     let edge = this.#path.at(-1);
     if (!sameParent || edge === undefined) {
       this.#treeEpoch = epochs.next();
+      this.#renewMs = Number.POSITIVE_INFINITY;
+      this.#renewedMs = nowMs;
       edge = makeEdge(crypto, trust.signEdge(this.tree, peer, this.#treeEpoch));
       subtree.handleParent(peer.port, encodeProof(peer.key, edge.bytes), nowMs);
       stats.parentChanges++;
@@ -345,8 +352,7 @@ export class Tree implements TreeView {
     this.#parent = peer;
     this.#delayMs = announced.delayMs + Math.max(1, peer.rttMs / 2);
     this.#orphan = undefined;
-    this.#heartbeatMs = Number.POSITIVE_INFINITY;
-    this.#seqAnswerMs = Number.POSITIVE_INFINITY;
+    this.#reign.handleEnd();
     if (isNewSeq) {
       const { rootKey: key, rank, seq, signature } = announced;
       this.#root = { key, rank, seq, signature, seqMs: nowMs };
@@ -386,10 +392,8 @@ export class Tree implements TreeView {
     orphan.askMs = nowMs + this.context.config.askGapMs;
     const request = ANNOUNCE_REQUEST.encode({ tree: this.tree, flags: 0 });
     for (const peer of this.context.peers()) if (!peer.leaf) this.context.send(peer.port, request);
-    const root = this.#root!;
     const next = this.#alternative();
-    const wanted = next?.announced[this.tree]?.rootKey ?? root.key;
-    this.#requestSeq(next, wanted, this.#feasibility.freshSeq(wanted), 0, nowMs);
+    if (next !== undefined) this.#askForSeq(next, nowMs);
   }
 
   /** Rule 8: a better root is visible, but no path to it is feasible. */
@@ -400,15 +404,19 @@ export class Tree implements TreeView {
     const peer = this.#candidates.bestUnfeasible(rank, true);
     const announced = peer?.announced[this.tree];
     if (announced === undefined || compareBytes(announced.rank, rank) === 0) return;
-    const seq = this.#feasibility.freshSeq(announced.rootKey);
-    if (seq > EPOCH_MAX) return;
-    this.#requestSeq(peer, announced.rootKey, seq, 0, nowMs);
-    this.#wantMs = this.#seqRequestMs;
+    if (this.#askForSeq(peer!, nowMs)) this.#wantMs = this.#seqRequests.nextAskMs;
   }
 
-  #requestSeq(peer: Peer | undefined, root: Uint8Array, seq: number, hops: number, nowMs: number): void {
-    if (peer === undefined || nowMs < this.#seqRequestMs || seq > EPOCH_MAX) return;
-    this.#seqRequestMs = nowMs + this.context.config.seqRequestGapMs;
+  /** Asks through `peer`, unless that was done just now, for a seq under which its root is feasible. False where there is none. */
+  #askForSeq(peer: Peer, nowMs: number): boolean {
+    const { rootKey } = peer.announced[this.tree]!;
+    const seq = this.#feasibility.freshSeq(rootKey);
+    if (seq > EPOCH_MAX) return false;
+    if (this.#seqRequests.mayAsk(nowMs)) this.#sendSeqRequest(peer, rootKey, seq, 0);
+    return true;
+  }
+
+  #sendSeqRequest(peer: Peer, root: Uint8Array, seq: number, hops: number): void {
     this.context.send(peer.port, SEQ_REQUEST.encode({ tree: this.tree, root, seq, hops }));
   }
 
@@ -454,29 +462,19 @@ export class Tree implements TreeView {
     this.#giveSeq(nowMs);
   }
 
-  #giveSeqSoon(nowMs: number): void {
-    this.#seqAnswerMs = Math.min(
-      this.#seqAnswerMs,
-      Math.max(nowMs, this.#seqGivenMs + this.context.config.seqAnswerGapMs),
-    );
-  }
-
   #giveSeq(nowMs: number): void {
     const root = this.#root!;
     root.seq = this.context.epochs.next();
     root.signature = this.context.trust.signHeartbeat(this.tree, root.seq);
     root.seqMs = nowMs;
-    this.#seqGivenMs = nowMs;
-    this.#seqAnswerMs = Number.POSITIVE_INFINITY;
-    this.#heartbeatMs = nowMs + this.context.config.heartbeatMs;
+    this.#reign.handleGiven(nowMs);
     this.context.stats.seqsGiven++;
     this.#passSeq(nowMs);
   }
 
   /** The new seq goes to the children, unless an ANNOUNCE that carries it waits for them, and to whoever asked for it. */
   #passSeq(nowMs: number): void {
-    for (const port of this.#seqWaiters) this.#announcer.request(port, nowMs);
-    this.#seqWaiters.clear();
+    for (const port of this.#seqRequests.takeWaiting()) this.#announcer.request(port, nowMs);
     for (const port of this.context.subtree.children()) this.#sendHeartbeat(port);
   }
 
@@ -499,14 +497,24 @@ export class Tree implements TreeView {
   #seeOwn(announced: Announced, nowMs: number): void {
     if (equalBytes(announced.rootKey, this.context.key)) {
       this.context.epochs.seen(announced.seq);
-      if (this.#isRoot() && announced.seq > this.#root!.seq) this.#giveSeqSoon(nowMs);
+      if (this.#isRoot() && announced.seq > this.#root!.seq) this.#reign.handleAsked(nowMs);
     }
-    for (const edge of announced.path) {
-      if (!equalBytes(edgeChild(edge.bytes), this.context.key)) continue;
-      const epoch = edgeTreeEpoch(edge.bytes);
-      this.context.epochs.seen(epoch);
-      if (this.#parent !== undefined && epoch > this.#treeEpoch) this.#follow(this.#parent, true, nowMs);
+    for (const { bytes } of announced.path) {
+      if (!equalBytes(edgeChild(bytes), this.context.key)) continue;
+      this.context.epochs.seen(edgeTreeEpoch(bytes));
+      this.#renewAbove(edgeTreeEpoch(bytes), nowMs);
     }
+  }
+
+  /** The own edge is to have an epoch above `epoch`. Soon, and not too often: others make us do so. */
+  #renewAbove(epoch: number, nowMs: number): void {
+    if (this.#parent === undefined || epoch <= this.#treeEpoch) return;
+    this.#renewMs = Math.max(nowMs, this.#renewedMs + this.context.config.renewGapMs);
+  }
+
+  #renew(nowMs: number): void {
+    this.#renewMs = Number.POSITIVE_INFINITY;
+    if (this.#parent !== undefined) this.#follow(this.#parent, true, nowMs);
   }
 }
 

@@ -59,6 +59,10 @@ interface LinkState {
   readonly known: EdgeMemory;
   readonly frames: Budget;
   readonly signatures: Budget;
+  /** Per tree: an ANNOUNCE could not be read, and the whole was asked for. Until it comes the path is not the neighbour's. */
+  readonly isUnread: boolean[];
+  /** A rule was broken: nothing more is taken from this link. */
+  isBroken: boolean;
 }
 
 /** The control plane: three trees and their subtree tables, fed by the frames from HEARTBEAT to REG_REFUSED. */
@@ -136,6 +140,8 @@ export class Trees implements RoutingView {
       known: new EdgeMemory(),
       frames: new Budget(controlPerSecond, controlBurst, nowMs),
       signatures: new Budget(signaturesPerSecond, signaturesBurst, nowMs),
+      isUnread: [],
+      isBroken: false,
     };
     this.#peers.set(toHex(peer.key), peer);
     for (const tree of this.trees) tree.handleLinkUp(peer, nowMs);
@@ -155,9 +161,15 @@ export class Trees implements RoutingView {
   /** Takes a control frame from HEARTBEAT to REG_REFUSED. */
   handleControl(frame: Uint8Array, kind: number, port: number, nowMs: number): void {
     const link = this.#links[port];
-    if (link === undefined) return;
+    if (link === undefined || link.isBroken) return;
     const code = link.frames.take(nowMs) ? this.#dispatch(frame, kind, link, nowMs) : CloseCode.FLOOD;
-    if (code !== undefined) this.options.violation(port, code);
+    if (code !== undefined) this.#breakOff(port, code);
+  }
+
+  #breakOff(port: number, code: CloseCode): void {
+    this.#links[port]!.isBroken = true;
+    if (code === CloseCode.FLOOD) this.options.stats.floods++;
+    this.options.violation(port, code);
   }
 
   /** The code of the rule that the frame broke, or undefined. */
@@ -201,7 +213,7 @@ export class Trees implements RoutingView {
 
   #handleHeartbeat(link: LinkState, heartbeat: Heartbeat, nowMs: number): CloseCode | undefined {
     const tree = this.trees[heartbeat.tree]!;
-    if (!tree.wantsHeartbeat(link.peer, heartbeat)) {
+    if (link.isUnread[heartbeat.tree] === true || !tree.wantsHeartbeat(link.peer, heartbeat)) {
       this.options.stats.heartbeatsIgnored++;
       return undefined;
     }
@@ -220,6 +232,7 @@ export class Trees implements RoutingView {
         return reading.code;
       case "unknown-edge":
         this.options.stats.announcesUnknownEdge++;
+        link.isUnread[announce.tree] = true;
         this.options.send(link.peer.port, ANNOUNCE_REQUEST.encode({ tree: announce.tree, flags: REQUEST_WHOLE }));
         return undefined;
       case "none":
@@ -228,6 +241,7 @@ export class Trees implements RoutingView {
       case "announced":
         link.peer.announced[announce.tree] = reading.announced;
     }
+    link.isUnread[announce.tree] = false;
     this.trees[announce.tree]!.handleAnnounce(link.peer, nowMs);
     return undefined;
   }
@@ -263,7 +277,11 @@ export class Trees implements RoutingView {
   // Time
 
   handleTimeout(nowMs: number): void {
-    this.#registrar.handleTimeout(nowMs, (port) => this.peer(port), this.options.violation);
+    this.#registrar.handleTimeout(
+      nowMs,
+      (port) => this.peer(port),
+      (port, code) => this.#breakOff(port, code),
+    );
     for (const tree of this.trees) {
       tree.handleTimeout(nowMs);
       for (const port of tree.announcer.takeDue(nowMs))

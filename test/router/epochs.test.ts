@@ -92,7 +92,7 @@ t.test("a root whose seqs are used up stops no honest node", async (t) => {
   mesh.link(puppet, a);
   mesh.link(puppet, b);
   for (let tree = 0; tree < TREE_COUNT; tree++)
-    for (const to of [a, b]) puppet.announce(to, tree, puppet.asRoot(tree, EPOCH_MAX));
+    for (const to of [a, b]) puppet.announce(to, tree, puppet.signer.asRoot(tree, EPOCH_MAX));
   mesh.run(3_000);
   mesh.cut(puppet, a);
   mesh.cut(puppet, b);

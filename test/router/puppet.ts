@@ -1,9 +1,10 @@
 import type { Identity } from "../../src/crypto/crypto.js";
 import { makeEdge } from "../../src/router/edges.js";
 import type { Peer } from "../../src/router/peer.js";
+import { rankOf } from "../../src/router/rank.js";
 import { encodeProof } from "../../src/router/subtree.js";
 import { halfMessage, Trust } from "../../src/router/trust.js";
-import { writeUint16 } from "../../src/wire/bytes.js";
+import { compareBytes, writeUint16 } from "../../src/wire/bytes.js";
 import { ANNOUNCE, ANNOUNCE_RESET, HEARTBEAT, REG, RegOp, ROOT_LOST } from "../../src/wire/control.js";
 import type { EdgeBytes } from "../../src/wire/edge.js";
 import { kindOf } from "../../src/wire/kinds.js";
@@ -31,8 +32,23 @@ export class Signer {
     return new Signer(crypto.identityFromSeed(bytes));
   }
 
+  /** One that beats every member of a mesh in a tree: honest members follow it. */
+  static best(mesh: Mesh, tree: number): Signer {
+    const ranks = mesh.members.map((member) => rankOf(crypto, tree, member.key));
+    for (let seed = 1; ; seed++) {
+      const signer = Signer.fresh(seed);
+      const rank = rankOf(crypto, tree, signer.key);
+      if (ranks.every((other) => compareBytes(other, rank) < 0)) return signer;
+    }
+  }
+
   get key(): Uint8Array {
     return this.identity.publicKey;
+  }
+
+  /** This signer as a root, and what hangs below it. */
+  asRoot(tree: number, seq: number, edges: readonly EdgeBytes[] = []): Told {
+    return { root: this.key, seq, signature: this.trust.signHeartbeat(tree, seq), edges };
   }
 
   /** An edge below another signer, both signatures in order. */
@@ -88,11 +104,6 @@ export class Puppet extends Member {
   /** The frames of a kind that came. */
   heardOf(kind: number): Uint8Array[] {
     return this.heard.map(({ frame }) => frame).filter((frame) => kindOf(frame) === kind);
-  }
-
-  /** This member as a root. */
-  asRoot(tree: number, seq: number): Told {
-    return { root: this.key, seq, signature: this.signer.trust.signHeartbeat(tree, seq), edges: [] };
   }
 
   announce(to: Member, tree: number, told: Told, flags = ANNOUNCE_RESET): void {

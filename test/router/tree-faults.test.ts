@@ -179,7 +179,7 @@ t.test("a root that gives no sign of life for 3.5 heartbeats is given up", async
   if (tree === undefined) throw new Error("the puppet is best in no tree: choose another size of mesh");
   mesh.link(puppet, a);
   mesh.link(puppet, b);
-  for (const to of [a, b]) puppet.announce(to, tree, puppet.asRoot(tree, 7));
+  for (const to of [a, b]) puppet.announce(to, tree, puppet.signer.asRoot(tree, 7));
   mesh.run(TREE_DEFAULTS.rootTimeoutMs - 2_000);
   const below = () =>
     mesh.alive().filter(({ trees }) => toHex(trees.trees[tree]!.rootKey!) === toHex(puppet.key)).length;
@@ -187,10 +187,10 @@ t.test("a root that gives no sign of life for 3.5 heartbeats is given up", async
   mesh.run(10_000);
   t.equal(below(), 0);
   t.same(faults(mesh), []);
-  puppet.announce(a, tree, puppet.asRoot(tree, 7));
+  puppet.announce(a, tree, puppet.signer.asRoot(tree, 7));
   mesh.run(1_000);
   t.equal(below(), 0, "the same seq does not bring it back");
-  puppet.announce(a, tree, puppet.asRoot(tree, 8));
+  puppet.announce(a, tree, puppet.signer.asRoot(tree, 8));
   mesh.run(1_000);
   t.equal(below(), 6, "a new one does");
 });

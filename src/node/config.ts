@@ -1,0 +1,85 @@
+import type { Crypto } from "../crypto/crypto.js";
+import { PORT_MAX } from "../wire/limits.js";
+
+/** Local limits and times of a node's links. Each node may have its own; none is part of the protocol. */
+
+/** When a link's silence is looked into. Times are milliseconds. */
+export interface KeepAliveConfig {
+  /** Silence on a link that a tree or a route uses, before a ping. */
+  readonly usedMs: number;
+  /** Silence on any other link. */
+  readonly idleMs: number;
+  /** A parent waits so much longer than its child, so that one of them pings. */
+  readonly parentExtraMs: number;
+  /** A link counts as used by a route this long after a DATA frame. */
+  readonly dataUseMs: number;
+  /** Silence after something was sent, before a ping. */
+  readonly unheardMs: number;
+  /** Silence after a ping: the link is dead. */
+  readonly deadMs: number;
+  /** Pings that a neighbour may send: at once, and a second. More closes the link. */
+  readonly pingsBurst: number;
+  readonly pingsPerSecond: number;
+}
+
+export interface NodeConfig {
+  /** A link without a complete hello is closed after this long. */
+  readonly helloTimeoutMs: number;
+  /**
+   * Links that others opened and whose hello is not complete. One more closes the oldest: an honest hello takes two round trips, so
+   * under a flood it is through long before it is the oldest. 4 KB each, 1 MB together.
+   */
+  readonly hellosMax: number;
+  /** Hellos of strangers that cost signatures: at once, and a second. One costs two of ours and two checks. */
+  readonly hellosBurst: number;
+  readonly hellosPerSecond: number;
+  /** Links with a complete hello. 2 KB each, 2 MB together, beside what the router keeps. */
+  readonly linksMax: number;
+  /** Port numbers in use or at rest: 250 bytes each, 16 MB together. A flood of keys at the full budget never uses them up. */
+  readonly portsMax: number;
+  /** A freed port number rests this long before another key gets it. */
+  readonly portRestMs: number;
+  /** A neighbour that takes nothing of what waits for it is closed after this long. */
+  readonly slowMs: number;
+  /** Pings, traces and look-ups under way: 1 KB each. */
+  readonly requestsMax: number;
+  /** A ping, trace or look-up without an answer fails after this long. */
+  readonly requestTimeoutMs: number;
+  readonly keepAlive: KeepAliveConfig;
+}
+
+const DEFAULTS: NodeConfig = {
+  helloTimeoutMs: 10_000,
+  hellosMax: 256,
+  hellosBurst: 100,
+  hellosPerSecond: 100,
+  linksMax: 1_024,
+  portsMax: 65_535,
+  portRestMs: 600_000,
+  slowMs: 15_000,
+  requestsMax: 256,
+  requestTimeoutMs: 10_000,
+  keepAlive: {
+    usedMs: 5_000,
+    idleMs: 20_000,
+    parentExtraMs: 1_500,
+    dataUseMs: 10_000,
+    unheardMs: 1_000,
+    deadMs: 3_000,
+    pingsBurst: 20,
+    pingsPerSecond: 4,
+  },
+};
+
+/** In portable form a hello costs 20 ms of CPU, not 0.2. */
+const PORTABLE: Partial<NodeConfig> = { hellosBurst: 20, hellosPerSecond: 20 };
+
+/** The defaults for a set of crypto, with what differs from them. Throws a RangeError where the limits contradict each other. */
+export function nodeConfig(crypto: Crypto["name"], overrides: Partial<NodeConfig> = {}): NodeConfig {
+  const config = { ...DEFAULTS, ...(crypto === "portable" ? PORTABLE : {}), ...overrides };
+  const restingMax = config.hellosBurst + (config.hellosPerSecond * config.portRestMs) / 1_000;
+  if (config.portsMax > PORT_MAX) throw new RangeError(`portsMax must not exceed ${PORT_MAX}`);
+  if (restingMax + config.linksMax > config.portsMax)
+    throw new RangeError("portsMax must hold all links, and every port that rests after a flood of hellos");
+  return config;
+}

@@ -1,4 +1,7 @@
 import type { Crypto } from "../crypto/crypto.js";
+import { TREE_DEFAULTS, type TreeConfig } from "../router/config.js";
+import { PATH_DEFAULTS, type PathConfig } from "../router/path-config.js";
+import { SESSION_DEFAULTS, type SessionConfig } from "../session/config.js";
 import { PORT_MAX } from "../wire/limits.js";
 
 /** Local limits and times of a node's links. Each node may have its own; none is part of the protocol. */
@@ -15,8 +18,10 @@ export interface KeepAliveConfig {
   readonly dataUseMs: number;
   /** Silence after something was sent, before a ping. */
   readonly unheardMs: number;
-  /** Silence after a ping: the link is dead. */
+  /** Silence after a ping, or after the frame that nothing followed before it, until the link is dead. */
   readonly deadMs: number;
+  /** Silence after a ping that is waited for in any case. */
+  readonly answerMs: number;
   /** Pings that a neighbour may send: at once, and a second. More closes the link. */
   readonly pingsBurst: number;
   readonly pingsPerSecond: number;
@@ -33,7 +38,7 @@ export interface NodeConfig {
   /** Hellos of strangers that cost signatures: at once, and a second. One costs two of ours and two checks. */
   readonly hellosBurst: number;
   readonly hellosPerSecond: number;
-  /** Links with a complete hello. 2 KB each, 2 MB together, beside what the router keeps. */
+  /** Links to which a port number was given, so all with a complete hello. 2 KB each, 2 MB together, beside what the router keeps. */
   readonly linksMax: number;
   /** Port numbers in use or at rest: 250 bytes each, 16 MB together. A flood of keys at the full budget never uses them up. */
   readonly portsMax: number;
@@ -45,7 +50,16 @@ export interface NodeConfig {
   readonly requestsMax: number;
   /** A ping, trace or look-up without an answer fails after this long. */
   readonly requestTimeoutMs: number;
+  /** After a search for a route failed the next one for a session's packets begins this much later. */
+  readonly searchGapMs: number;
+  /** Packets that a session sends by a route that no probe confirmed yet: a handshake and an initial window. */
+  readonly unprovedPackets: number;
+  /** Frames that leave a full queue before sessions are asked for more. */
+  readonly refillFrames: number;
   readonly keepAlive: KeepAliveConfig;
+  readonly sessions: SessionConfig;
+  readonly trees: TreeConfig;
+  readonly paths: PathConfig;
 }
 
 const DEFAULTS: NodeConfig = {
@@ -59,6 +73,9 @@ const DEFAULTS: NodeConfig = {
   slowMs: 15_000,
   requestsMax: 256,
   requestTimeoutMs: 10_000,
+  searchGapMs: 1_000,
+  unprovedPackets: 16,
+  refillFrames: 16,
   keepAlive: {
     usedMs: 5_000,
     idleMs: 20_000,
@@ -66,9 +83,13 @@ const DEFAULTS: NodeConfig = {
     dataUseMs: 10_000,
     unheardMs: 1_000,
     deadMs: 3_000,
+    answerMs: 2_000,
     pingsBurst: 20,
     pingsPerSecond: 4,
   },
+  sessions: SESSION_DEFAULTS,
+  trees: TREE_DEFAULTS,
+  paths: PATH_DEFAULTS,
 };
 
 /** In portable form a hello costs 20 ms of CPU, not 0.2. */

@@ -5,7 +5,7 @@ import type { VerdictCache } from "../crypto/verdicts.js";
 import { halfMessage } from "../router/trust.js";
 import { concatBytes, equalBytes, uint16, uint48 } from "../wire/bytes.js";
 import { CloseCode } from "../wire/codes.js";
-import { CAPABILITY_LEAF, CERT, HELLO, type Hello as HelloFrame, PROOF } from "../wire/hello.js";
+import { CAPABILITY_LEAF, CERT, HELLO, helloVersion, PROOF } from "../wire/hello.js";
 import { Kind, kindOf } from "../wire/kinds.js";
 import { EPOCH_MAX, HELLO_BYTES_MAX, HELLO_NONCE_BYTES, PROOF_MAC_BYTES, PROTOCOL_VERSION } from "../wire/limits.js";
 import type { Port } from "./ports.js";
@@ -74,7 +74,8 @@ export class Hello {
   #awaited: Awaited = Kind.HELLO;
   /** Our HELLO, as sent. */
   #ours: Uint8Array = new Uint8Array(0);
-  #peer: HelloFrame | undefined;
+  #theirKey: Uint8Array = new Uint8Array(0);
+  #theyAreLeaf = false;
   #transcript: Uint8Array = new Uint8Array(0);
   #linkEpoch = 0;
   #theirPort = 0;
@@ -109,18 +110,17 @@ export class Hello {
   }
 
   #handleHello(message: Uint8Array, nowMs: number): CloseCode | undefined {
-    // The version stands at one place in every version, so that it can be told from a layout that is unknown here.
-    if (message[2] !== PROTOCOL_VERSION && message[2]! < 0x80) return CloseCode.VERSION;
+    if (helloVersion(message) !== PROTOCOL_VERSION) return CloseCode.VERSION;
     const hello = HELLO.decode(message);
     if (typeof hello === "number") return hello;
     const terms = this.#terms;
-    if (hello.version !== PROTOCOL_VERSION) return CloseCode.VERSION;
     if (!equalBytes(hello.network, terms.networkId)) return CloseCode.NETWORK;
     if (equalBytes(hello.key, terms.identity.publicKey)) return CloseCode.SELF;
     const expected = this.#side.expectedKeys;
     if (expected !== undefined && !expected.some((key) => equalBytes(key, hello.key))) return CloseCode.KEY_MISMATCH;
     if (!terms.admits(hello.key)) return CloseCode.NOT_ALLOWED;
-    this.#peer = hello;
+    this.#theirKey = hello.key.slice();
+    this.#theyAreLeaf = (hello.capabilities & CAPABILITY_LEAF) !== 0;
     this.#awaited = Kind.PROOF;
     if (!this.#side.dialled) this.#sendHello(nowMs);
     const both = this.#side.dialled ? [this.#ours, message] : [message, this.#ours];
@@ -131,12 +131,11 @@ export class Hello {
   #handleProof(message: Uint8Array, nowMs: number): CloseCode | undefined {
     const proof = PROOF.decode(message);
     if (typeof proof === "number") return proof;
-    if (proof.port === 0) return CloseCode.MALFORMED;
     const role = this.#side.dialled ? ROLE_LISTENER : ROLE_DIALLER;
     const proved = this.#provedMessage(role, proof.port, proof.linkEpoch);
     if (!sameMac(proof.mac, this.#macOf(proved))) return CloseCode.SECRET;
     if (!this.#side.dialled && !this.#terms.spend(nowMs)) return CloseCode.BUSY;
-    if (!this.#terms.crypto.verify(proved, proof.signature, this.#peer!.key)) return CloseCode.SIGNATURE;
+    if (!this.#terms.crypto.verify(proved, proof.signature, this.#theirKey)) return CloseCode.SIGNATURE;
     this.#theirPort = proof.port;
     this.#rttMs = nowMs - this.#askedMs;
     this.#awaited = Kind.CERT;
@@ -153,13 +152,12 @@ export class Hello {
     const cert = CERT.decode(message);
     if (typeof cert === "number") return cert;
     const { verdicts, networkId, identity } = this.#terms;
-    const peer = this.#peer!;
-    const half = halfMessage(networkId, peer.key, identity.publicKey, this.#theirPort, this.#linkEpoch);
-    if (!verdicts.verify(half, cert.signature, peer.key)) return CloseCode.SIGNATURE;
+    const half = halfMessage(networkId, this.#theirKey, identity.publicKey, this.#theirPort, this.#linkEpoch);
+    if (!verdicts.verify(half, cert.signature, this.#theirKey)) return CloseCode.SIGNATURE;
     if (this.#side.dialled) this.#sendCert();
     this.acquaintance = {
-      key: peer.key.slice(),
-      leaf: (peer.capabilities & CAPABILITY_LEAF) !== 0,
+      key: this.#theirKey,
+      leaf: this.#theyAreLeaf,
       port: this.port!,
       theirPort: this.#theirPort,
       linkEpoch: this.#linkEpoch,
@@ -185,7 +183,7 @@ export class Hello {
 
   /** `theirEpoch` is what the other side proposed: 0 where it has yet to. */
   #sendProof(theirEpoch: number, nowMs: number): CloseCode | undefined {
-    const port = this.#terms.claim(this.#peer!.key, nowMs);
+    const port = this.#terms.claim(this.#theirKey, nowMs);
     if (port === undefined) return CloseCode.BUSY;
     this.port = port;
     const proposal = Math.max(this.#terms.nextEpoch(), port.lastEpoch + 1);
@@ -210,7 +208,7 @@ export class Hello {
   #sendCert(): void {
     const { crypto, identity, networkId } = this.#terms;
     const port = this.port!;
-    const half = halfMessage(networkId, identity.publicKey, this.#peer!.key, port.number, this.#linkEpoch);
+    const half = halfMessage(networkId, identity.publicKey, this.#theirKey, port.number, this.#linkEpoch);
     this.#ourHalf = crypto.sign(half, identity);
     port.certified = true;
     this.#outgoing.push(CERT.encode({ signature: this.#ourHalf }));

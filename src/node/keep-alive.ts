@@ -35,8 +35,9 @@ export class KeepAlive {
   /** When the first frame left that nothing was received after; Infinity where there is none. */
   #unansweredMs = Number.POSITIVE_INFINITY;
   #dataMs = Number.NEGATIVE_INFINITY;
-  /** A ping that is to go out when the link can take it. */
-  #pingDue = false;
+  /** Since when a ping is to go out as soon as the link takes it; Infinity where none is. */
+  #pingDueMs = Number.POSITIVE_INFINITY;
+  #sentMs = Number.NEGATIVE_INFINITY;
   /** The token of the last ping, until its pong came; −1 without one. */
   #token = -1;
   #pingMs = 0;
@@ -57,15 +58,18 @@ export class KeepAlive {
   handleReceived(data: boolean, nowMs: number): void {
     this.#receivedMs = nowMs;
     this.#unansweredMs = Number.POSITIVE_INFINITY;
-    this.#pingDue = false;
+    this.#pingDueMs = Number.POSITIVE_INFINITY;
     this.#waiting = false;
     if (data) this.#dataMs = nowMs;
   }
 
-  /** A frame that is neither ping nor pong goes out. */
-  handleSent(data: boolean, nowMs: number): void {
-    if (nowMs < this.#unansweredMs) this.#unansweredMs = nowMs;
+  /** A frame that is neither ping nor pong goes out. True where the silence may now have to be looked into earlier. */
+  handleSent(data: boolean, nowMs: number): boolean {
+    this.#sentMs = nowMs;
     if (data) this.#dataMs = nowMs;
+    if (nowMs >= this.#unansweredMs) return false;
+    this.#unansweredMs = nowMs;
+    return true;
   }
 
   /** A pong is owed. False where the neighbour asks more often than any node needs to. */
@@ -83,21 +87,22 @@ export class KeepAlive {
   }
 
   /** Looks into the silence now: something casts doubt on the link. */
-  doubt(): void {
-    if (!this.#waiting) this.#pingDue = true;
+  doubt(nowMs: number): void {
+    if (!this.#waiting) this.#pingDueMs = Math.min(this.#pingDueMs, nowMs);
   }
 
   handleTimeout(nowMs: number): Demand {
     if (nowMs < this.pollTimeout(nowMs)) return undefined;
-    if (this.#waiting) return "dead";
-    this.#pingDue = true;
+    if (this.#waiting || this.#pingDueMs <= nowMs) return "dead";
+    this.#pingDueMs = nowMs;
     return "ping";
   }
 
   /** When `handleTimeout` has something to say. */
   pollTimeout(nowMs: number): number {
-    if (this.#waiting) return this.#pingMs + this.#config.deadMs;
-    if (this.#pingDue) return Number.POSITIVE_INFINITY;
+    if (this.#waiting) return this.#deathMs(this.#pingMs);
+    // A link that takes neither the ping nor anything else is full of what the neighbour does not read.
+    if (this.#pingDueMs !== Number.POSITIVE_INFINITY) return this.#deathMs(Math.max(this.#pingDueMs, this.#sentMs));
     const unheardMs = Math.max(this.#unansweredMs, this.#receivedMs + this.#config.unheardMs);
     return Math.min(this.#receivedMs + this.#silenceMs(nowMs), unheardMs);
   }
@@ -111,12 +116,18 @@ export class KeepAlive {
 
   /** `token` is a fresh random number: a neighbour that cannot guess it cannot answer early and seem near. */
   pollPing(token: () => number, nowMs: number): Uint8Array | undefined {
-    if (!this.#pingDue) return undefined;
-    this.#pingDue = false;
+    if (this.#pingDueMs === Number.POSITIVE_INFINITY) return undefined;
+    this.#pingDueMs = Number.POSITIVE_INFINITY;
     this.#token = token();
     this.#pingMs = nowMs;
     this.#waiting = true;
     return PING.encode({ token: this.#token });
+  }
+
+  /** The ping waits since `askedMs`. A frame that nothing followed before it counts too, but the ping itself has some time. */
+  #deathMs(askedMs: number): number {
+    const { deadMs, answerMs } = this.#config;
+    return Math.max(Math.min(this.#unansweredMs, askedMs) + deadMs, askedMs + answerMs);
   }
 
   #silenceMs(nowMs: number): number {

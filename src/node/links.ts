@@ -37,7 +37,12 @@ export class Links {
     return this.#byKey.size;
   }
 
-  /** Links in hello that others opened. */
+  /** Links whose hello is not complete. */
+  get inHello(): number {
+    return this.#inHello.size;
+  }
+
+  /** Those of them that others opened. */
   get inHelloFromOutside(): number {
     return this.#inHelloFromOutside;
   }
@@ -57,10 +62,6 @@ export class Links {
   /** In the order in which their hellos were complete. */
   established(): Iterable<NodeLink> {
     return this.#byKey.values();
-  }
-
-  all(): Iterable<NodeLink> {
-    return this.#byNumber.values();
   }
 
   /** The link that has been in hello for longest; `fromOutside` leaves out those that this node opened. */

@@ -1,4 +1,5 @@
 import { toHex } from "../wire/bytes.js";
+import type { NodeConfig } from "./config.js";
 
 /** A port number and the neighbour's key that it belongs to. */
 export interface Port {
@@ -19,8 +20,6 @@ export interface Port {
  * another key gets it, so that an old source route ends in a fallback and never at a stranger.
  */
 export class Ports {
-  readonly #portsMax: number;
-  readonly #restMs: number;
   readonly #byKey = new Map<string, Port>();
   /** Without holders, the longest so first. */
   readonly #freed = new Map<string, Port>();
@@ -28,20 +27,19 @@ export class Ports {
   readonly #unused: number[] = [];
   #highest = 0;
 
-  constructor(portsMax: number, restMs: number) {
-    this.#portsMax = portsMax;
-    this.#restMs = restMs;
-  }
+  constructor(private readonly config: Pick<NodeConfig, "portsMax" | "portRestMs" | "linksMax">) {}
 
   /** Numbers that belong to a key now, in use or resting. */
   get size(): number {
     return this.#byKey.size;
   }
 
-  /** The key's port with one more holder; undefined where every number is in use or rests. */
+  /** The key's port with one more holder; undefined where as many are held as there may be links, or every number is in use or rests. */
   claim(key: Uint8Array, nowMs: number): Port | undefined {
     const name = toHex(key);
     const own = this.#byKey.get(name);
+    const held = this.#byKey.size - this.#freed.size;
+    if (held >= this.config.linksMax && (own?.holders ?? 0) === 0) return undefined;
     if (own !== undefined) {
       this.#freed.delete(name);
       own.holders++;
@@ -68,7 +66,7 @@ export class Ports {
 
   #rested(nowMs: number): number | undefined {
     for (const port of this.#freed.values()) {
-      if (nowMs - port.freedMs < this.#restMs) return undefined;
+      if (nowMs - port.freedMs < this.config.portRestMs) return undefined;
       this.#freed.delete(port.key);
       this.#byKey.delete(port.key);
       return port.number;
@@ -77,6 +75,6 @@ export class Ports {
   }
 
   #fresh(): number | undefined {
-    return this.#highest < this.#portsMax ? ++this.#highest : undefined;
+    return this.#highest < this.config.portsMax ? ++this.#highest : undefined;
   }
 }

@@ -18,7 +18,7 @@ let nonces = 0;
 
 /** A node that is nothing but its terms: its ports and epochs are its own. */
 export function termsOf(seed: number, overrides: Partial<HelloTerms> = {}): HelloTerms & { readonly ports: Ports } {
-  const ports = new Ports(100, 600_000);
+  const ports = new Ports({ portsMax: 100, linksMax: 100, portRestMs: 600_000 });
   let epoch = 1_000;
   return {
     ports,

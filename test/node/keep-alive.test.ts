@@ -58,11 +58,20 @@ t.test("something sent that nothing follows for a second is asked after at once"
   busy.handleSent(false, 10);
   t.same(watch(busy, 60_000), [
     [config.unheardMs, "ping"],
-    [config.unheardMs + config.deadMs, "dead"],
+    [10 + config.deadMs, "dead"],
   ]);
   const silentForLong = new KeepAlive(config, 20, 0);
   silentForLong.handleSent(false, 4_000);
   t.same(watch(silentForLong, 4_000), [[4_000, "ping"]]);
+});
+
+t.test("a link that takes no ping is dead once it takes nothing else either", async (t) => {
+  const full = new KeepAlive(config, 20, 0);
+  full.handleSent(true, 0);
+  t.equal(full.handleTimeout(1_000), "ping");
+  full.handleSent(true, 2_500);
+  t.equal(full.handleTimeout(4_499), undefined, "it took something since");
+  t.equal(full.handleTimeout(2_500 + config.answerMs), "dead");
 });
 
 t.test("any frame in time is a sign of life, and silence begins anew", async (t) => {
@@ -85,7 +94,7 @@ t.test("a link that is heard is never pinged", async (t) => {
 
 t.test("the round-trip time is smoothed over answered pings alone", async (t) => {
   const keepAlive = new KeepAlive(config, 100, 0);
-  keepAlive.doubt();
+  keepAlive.doubt(1_000);
   const ping = PING.decode(keepAlive.pollPing(() => 0xffff_ffff, 1_000)!);
   t.equal(typeof ping === "number" ? 0 : ping.token, 0xffff_ffff);
   t.notOk(keepAlive.handlePong(1, 1_050), "a guess");
@@ -99,9 +108,9 @@ t.test("the round-trip time is smoothed over answered pings alone", async (t) =>
 
 t.test("a doubt asks at once, but never while a ping is out", async (t) => {
   const keepAlive = new KeepAlive(config, 20, 0);
-  keepAlive.doubt();
+  keepAlive.doubt(0);
   t.ok(keepAlive.pollPing(() => 1, 10));
-  keepAlive.doubt();
+  keepAlive.doubt(1_000);
   t.equal(
     keepAlive.pollPing(() => 2, 20),
     undefined,

@@ -31,7 +31,7 @@ export interface PathConfig {
   /** Route ids remembered as reported broken. 120 bytes each: 0.5 MB. */
   readonly reportedMax: number;
 
-  /** Questions of this node that await an answer. At most 12 nonces each, 4 KB: 1 MB. */
+  /** Questions of this node that await an answer. At most 28 nonces each, 4 KB: 1 MB. */
   readonly inquiriesMax: number;
   /** How long each try of a question waits; as many tries as entries. */
   readonly tryMs: readonly number[];
@@ -72,7 +72,7 @@ export const PATH_DEFAULTS: PathConfig = {
   reportedMax: 4_096,
 
   inquiriesMax: 256,
-  tryMs: [500, 1_000, 2_000],
+  tryMs: [500, 500, 500, 500, 500, 500, 500],
   badRepliesMax: 4,
 
   destinationsMax: 1_024,

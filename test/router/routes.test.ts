@@ -64,13 +64,13 @@ t.test("a key that nobody has is unreachable after the tries, and for a short ti
   t.same(typesOf(events), []);
   mesh.run(2);
   t.same(typesOf(events), ["unreachable"]);
-  t.equal(paths.stats.probesSent, 9, "one a tree, three times");
+  t.equal(paths.stats.probesSent, 21, "one a tree, seven times");
   paths.findRoute(nobody, undefined, mesh.nowMs);
   t.match(paths.pollEvent(), { type: "unreachable" });
-  t.equal(paths.stats.probesSent, 9);
+  t.equal(paths.stats.probesSent, 21);
   mesh.run(1_000);
   paths.findRoute(nobody, undefined, mesh.nowMs);
-  t.equal(paths.stats.probesSent, 12);
+  t.equal(paths.stats.probesSent, 24);
 });
 
 t.test("a search goes on until the key can be found", async (t) => {

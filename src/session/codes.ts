@@ -27,6 +27,8 @@ export const SessionCode = {
   FINAL_SIZE: 10,
   /** All packet numbers are used. */
   EXHAUSTED: 11,
+  /** No way to the peer was found. Never sent. */
+  UNREACHABLE: 12,
   /** First code that is the application's. */
   APPLICATION: 256,
 } as const;
@@ -45,6 +47,7 @@ export const SESSION_CODE_TEXT: Readonly<Record<number, string>> = {
   [SessionCode.FLOW_CONTROL]: "stream data beyond the window",
   [SessionCode.FINAL_SIZE]: "stream data beyond the end of the stream",
   [SessionCode.EXHAUSTED]: "all packet numbers are used",
+  [SessionCode.UNREACHABLE]: "no way to the peer was found",
 };
 
 /** Where a session stands. */

@@ -171,6 +171,7 @@ export class LinkKeeper {
   /** Why the link must be closed, or undefined. Pings and pongs are dealt with. */
   #judge(link: NodeLink, frame: Uint8Array, kind: number, nowMs: number): CloseCode | undefined {
     if (frame.length > FRAME_BYTES_MAX) return CloseCode.OVERSIZE;
+    if (kind < 0) return CloseCode.MALFORMED;
     switch (kind) {
       case Kind.HELLO:
       case Kind.PROOF:

@@ -1,0 +1,179 @@
+import { LRUCache } from "lru-cache";
+import type { Router } from "../router/router.js";
+import type { Route } from "../router/routes.js";
+import { SESSION_CODE_TEXT, SessionCode, SessionState } from "../session/codes.js";
+import type { Endpoint } from "../session/endpoint.js";
+import type { SessionEvent } from "../session/events.js";
+import { toHex } from "../wire/bytes.js";
+import {
+  BIT_CONGESTION,
+  dataBits,
+  dataHeaderBytes,
+  dataPayload,
+  dataRouteBack,
+  writeDataHeader,
+} from "../wire/data.js";
+import { SIGNATURE_BYTES } from "../wire/limits.js";
+import type { NodeConfig } from "./config.js";
+import type { NodeEvent } from "./events.js";
+
+/** The way to a key that sessions have packets for. */
+interface Way {
+  /** The route that packets went by last. */
+  route: Route | undefined;
+  /** Packets sent by a route that no probe has confirmed yet. */
+  unproved: number;
+  /** A search for a route goes on, or failed, and none is begun before this. */
+  searchMs: number;
+}
+
+const NO_ROOM = -1;
+
+/**
+ * Carries the packets of sessions as DATA frames: takes them from the endpoint as fast as the queues of the links have room, writes the
+ * header with the route into the room before them, and gives the endpoint what arrives.
+ */
+export class SessionCarrier {
+  readonly #ways: LRUCache<string, Way>;
+  /** Ports whose queue had no room for own packets, and the frames that left it since. */
+  readonly #full = new Map<number, number>();
+  /** The route of the packet that the endpoint gives next. */
+  #route: Route | undefined;
+  /** When a search that failed is to be begun again at the earliest; Infinity where nobody waits for one. */
+  #retryMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly endpoint: Endpoint,
+    private readonly router: Router,
+    private readonly config: NodeConfig,
+    private readonly hasLink: (port: number) => boolean,
+    private readonly emit: (event: NodeEvent) => void,
+  ) {
+    this.#ways = new LRUCache({ max: config.sessions.sessionsMax + config.sessions.halfOpenMax });
+  }
+
+  /** A DATA frame has arrived here. */
+  handleFrame(frame: Uint8Array, ingress: number, nowMs: number): void {
+    const congested = (dataBits(frame) & BIT_CONGESTION) !== 0;
+    const verdict = this.endpoint.handlePacket(dataPayload(frame), ingress, congested, nowMs);
+    const { remoteKey } = verdict;
+    if (remoteKey === undefined || (!verdict.newest && verdict.locator === undefined)) return;
+    const back = dataRouteBack(frame, ingress);
+    if (back.length > 0) this.router.paths.handleHint(remoteKey, back, nowMs);
+  }
+
+  /** There is a first, a better, or a newly confirmed route. */
+  handleRoute(route: Route, nowMs: number): void {
+    const way = this.#ways.peek(toHex(route.key));
+    if (way === undefined) return;
+    way.searchMs = Number.NEGATIVE_INFINITY;
+    if (way.route !== undefined && way.route !== route) this.endpoint.session(route.key)?.handleRouteChanged(nowMs);
+    if (way.route !== route) way.unproved = 0;
+    way.route = route;
+  }
+
+  /** A search ended without a route: a session that never was ends, any other waits for the next search. */
+  handleUnreachable(key: Uint8Array, nowMs: number): void {
+    const way = this.#ways.peek(toHex(key));
+    if (way === undefined) return;
+    way.searchMs = nowMs + this.config.searchGapMs;
+    this.#retryMs = Math.min(this.#retryMs, way.searchMs);
+    const session = this.endpoint.session(key);
+    if (session?.state !== SessionState.CONNECTING) return;
+    session.close(SessionCode.UNREACHABLE, SESSION_CODE_TEXT[SessionCode.UNREACHABLE]!, nowMs);
+  }
+
+  /** A frame left the queue of a port, or there is none. True where own packets may have room there again. */
+  handlePulled(port: number, isEmpty: boolean): boolean {
+    const pulled = this.#full.get(port);
+    if (pulled === undefined) return false;
+    this.#full.set(port, pulled + 1);
+    if (!isEmpty && pulled + 1 < this.config.refillFrames) return false;
+    this.#full.delete(port);
+    return true;
+  }
+
+  handleLinkDown(port: number): void {
+    this.#full.delete(port);
+  }
+
+  handleTimeout(nowMs: number): void {
+    this.endpoint.handleTimeout(nowMs);
+    if (nowMs >= this.#retryMs) this.#retryMs = Number.POSITIVE_INFINITY;
+  }
+
+  pollTimeout(): number {
+    return Math.min(this.endpoint.pollTimeout(), this.#retryMs);
+  }
+
+  /** Hands the sessions' packets to the router, and their events on. */
+  pump(nowMs: number): void {
+    const headroom = (key: Uint8Array) => this.#headroom(key, nowMs);
+    for (let event = this.endpoint.pollEvent(); event !== undefined; event = this.endpoint.pollEvent()) {
+      this.#handleEvent(event, nowMs);
+    }
+    for (;;) {
+      const transmit = this.endpoint.pollTransmit(nowMs, headroom);
+      if (transmit === undefined) return;
+      const route = this.#route!;
+      writeDataHeader(transmit.buffer, route.ports, route.routeId, transmit.remoteKey);
+      this.router.paths.handleRouteUse(route, nowMs);
+      this.router.forward(transmit.buffer, 0, nowMs);
+    }
+  }
+
+  #handleEvent(event: SessionEvent, nowMs: number): void {
+    switch (event.type) {
+      case "path-doubt":
+        this.router.paths.handleRouteDoubt(event.remoteKey, event.ptoCount, nowMs);
+        break;
+      case "locator": {
+        const bytes = event.locator.slice(0, -SIGNATURE_BYTES);
+        const signature = event.locator.slice(-SIGNATURE_BYTES);
+        this.router.paths.handleLocator(event.remoteKey, { bytes, signature });
+        break;
+      }
+      default:
+        this.emit(event);
+    }
+  }
+
+  /** Bytes before a packet for the key; −1 where it must wait for a route, or for room in the queue of its link. */
+  #headroom(key: Uint8Array, nowMs: number): number {
+    const route = this.router.route(key);
+    const way = this.#way(key);
+    if (route === undefined) {
+      this.#search(key, way, nowMs);
+      return NO_ROOM;
+    }
+    // Bulk goes by routes that were confirmed once: a hint may be a lie that leads to somebody who never asked for it.
+    const isProved = route.isConfirmed || route.rttMs > 0;
+    if (!isProved && way.unproved >= this.config.unprovedPackets) return NO_ROOM;
+    const port = route.ports[0]!;
+    if (this.hasLink(port) && !this.router.hasRoomForOwn(port)) {
+      if (!this.#full.has(port)) this.#full.set(port, 0);
+      return NO_ROOM;
+    }
+    if (!isProved) way.unproved++;
+    way.route = route;
+    this.#route = route;
+    return dataHeaderBytes(route.ports.length);
+  }
+
+  #search(key: Uint8Array, way: Way, nowMs: number): void {
+    if (nowMs < way.searchMs) return;
+    // An event tells when the search ends, unless the router had to forget it.
+    way.searchMs = nowMs + this.config.requestTimeoutMs;
+    this.router.paths.findRoute(key, undefined, nowMs);
+  }
+
+  #way(key: Uint8Array): Way {
+    const name = toHex(key);
+    let way = this.#ways.get(name);
+    if (way === undefined) {
+      way = { route: undefined, unproved: 0, searchMs: Number.NEGATIVE_INFINITY };
+      this.#ways.set(name, way);
+    }
+    return way;
+  }
+}

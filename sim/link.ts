@@ -1,0 +1,203 @@
+import type { Random } from "./random.js";
+import type { Schedule } from "./schedule.js";
+
+/** How a link behaves, the same in both directions. */
+export interface LinkModel {
+  readonly delayMs: number;
+  readonly bytesPerMs: number;
+  /** Bytes that a direction holds before it takes no more: sent and not yet gone out, or come in and not yet read. */
+  readonly bufferBytes: number;
+  /** A message is lost in so many of so many cases: it, and all behind it, arrive that much later, as TCP would have it. */
+  readonly loss: readonly [numerator: number, denominator: number];
+  readonly stallMs: number;
+}
+
+/** What is at the end of a link. */
+export interface Station {
+  /** False while it reads nothing. */
+  readonly isReading: boolean;
+  handleMessage(end: LinkEnd, message: Uint8Array): void;
+  handleClosed(end: LinkEnd, code: number | undefined): void;
+  handleWritable(end: LinkEnd): void;
+}
+
+interface Item {
+  /** Undefined closes the link. */
+  readonly message: Uint8Array | undefined;
+  readonly code: number | undefined;
+}
+
+/** One direction: messages arrive whole and in order, after their turn at its rate, its delay, and whatever holds them up. */
+class Pipe {
+  /** Nothing arrives, and nothing is lost, until it is healed. */
+  isCut = false;
+  #freeMs = 0;
+  #lastArrivalMs = 0;
+  #arrived: Item[] = [];
+  #unreadBytes = 0;
+  #isBlocked = false;
+
+  constructor(
+    private readonly schedule: Schedule,
+    private readonly random: Random,
+    private readonly model: LinkModel,
+    private readonly from: () => LinkEnd,
+    private readonly to: () => LinkEnd,
+  ) {}
+
+  send(item: Item): void {
+    const { bytesPerMs, delayMs, loss, stallMs } = this.model;
+    const { nowMs } = this.schedule;
+    this.#freeMs = Math.max(nowMs, this.#freeMs) + (item.message?.length ?? 0) / bytesPerMs;
+    const stalledMs = this.random.chance(...loss) ? stallMs : 0;
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.#freeMs + delayMs + stalledMs);
+    this.schedule.at(this.#lastArrivalMs, () => this.#arrive(item));
+  }
+
+  /** False where no more is taken: `handleWritable` follows. */
+  isWritable(): boolean {
+    const waitingBytes = Math.max(0, this.#freeMs - this.schedule.nowMs) * this.model.bytesPerMs;
+    if (waitingBytes + this.#unreadBytes < this.model.bufferBytes) return true;
+    if (!this.#isBlocked) this.#wakeLater();
+    return false;
+  }
+
+  /** What has arrived is read, as far as the other end reads. */
+  flush(): void {
+    while (!this.isCut && this.#arrived.length > 0 && this.to().station.isReading) {
+      const item = this.#arrived.shift()!;
+      this.#unreadBytes -= item.message?.length ?? 0;
+      this.to().take(item);
+    }
+    if (this.#isBlocked) this.#wakeLater();
+  }
+
+  /** Whatever is under way is lost. */
+  break(): void {
+    this.isCut = true;
+    this.#arrived = [];
+  }
+
+  #arrive(item: Item): void {
+    this.#arrived.push(item);
+    this.#unreadBytes += item.message?.length ?? 0;
+    this.flush();
+  }
+
+  /** Tells the sender when enough has gone out; where too much is unread, only reading helps, and `flush` asks again. */
+  #wakeLater(): void {
+    this.#isBlocked = true;
+    const { bufferBytes, bytesPerMs } = this.model;
+    const waitingBytesMax = Math.min(bufferBytes / 2, bufferBytes - this.#unreadBytes - 1);
+    if (waitingBytesMax < 0) return;
+    this.schedule.at(this.#freeMs - waitingBytesMax / bytesPerMs, () => {
+      if (!this.#isBlocked) return;
+      this.#isBlocked = false;
+      this.from().handleWritable();
+    });
+  }
+}
+
+/** One end of a link, as its station holds it. */
+export class LinkEnd {
+  isClosed = false;
+
+  constructor(
+    readonly number: number,
+    readonly dialled: boolean,
+    readonly station: Station,
+    /** What this end sends. */
+    readonly pipe: Pipe,
+  ) {}
+
+  get isWritable(): boolean {
+    return this.pipe.isWritable();
+  }
+
+  send(message: Uint8Array): void {
+    if (!this.isClosed) this.pipe.send({ message, code: undefined });
+  }
+
+  /** The other end hears of it after all that was sent before. */
+  close(code: number | undefined): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.pipe.send({ message: undefined, code });
+  }
+
+  take(item: Item): void {
+    if (this.isClosed) return;
+    if (item.message !== undefined) {
+      this.station.handleMessage(this, item.message);
+      return;
+    }
+    this.isClosed = true;
+    this.station.handleClosed(this, item.code);
+  }
+
+  handleWritable(): void {
+    if (!this.isClosed) this.station.handleWritable(this);
+  }
+}
+
+/** A link between two stations, as a WebSocket over TCP would be. */
+export class SimLink {
+  readonly ends: readonly [LinkEnd, LinkEnd];
+
+  /** `stations[0]` dials. */
+  constructor(
+    readonly number: number,
+    stations: readonly [Station, Station],
+    schedule: Schedule,
+    random: Random,
+    model: LinkModel,
+  ) {
+    const end = (side: 0 | 1): LinkEnd => this.ends[side];
+    const forth = new Pipe(
+      schedule,
+      random,
+      model,
+      () => end(0),
+      () => end(1),
+    );
+    const back = new Pipe(
+      schedule,
+      random,
+      model,
+      () => end(1),
+      () => end(0),
+    );
+    this.ends = [new LinkEnd(number, true, stations[0], forth), new LinkEnd(number, false, stations[1], back)];
+  }
+
+  get isClosed(): boolean {
+    return this.ends[0].isClosed && this.ends[1].isClosed;
+  }
+
+  /** What `sender`, 0 the dialler, sends is held up until `heal`. */
+  cut(sender: 0 | 1): void {
+    this.ends[sender].pipe.isCut = true;
+  }
+
+  heal(): void {
+    for (const { pipe } of this.ends) {
+      pipe.isCut = false;
+      pipe.flush();
+    }
+  }
+
+  /** Both ends find the connection gone, each as soon as the other's last bytes would have come. */
+  reset(): void {
+    for (const end of this.ends) end.pipe.send({ message: undefined, code: undefined });
+  }
+
+  /** One station vanished without a word: nothing arrives any more, and nobody is told. */
+  lose(): void {
+    for (const { pipe } of this.ends) pipe.break();
+  }
+
+  /** What came in while a station did not read. */
+  flushTo(station: Station): void {
+    for (const [i, { pipe }] of this.ends.entries()) if (this.ends[1 - i]!.station === station) pipe.flush();
+  }
+}

@@ -17,9 +17,9 @@ export type Reading =
   | { readonly kind: "violation"; readonly code: CloseCode };
 
 /**
- * Reads an ANNOUNCE of `peer`: takes edges named by hash from `known`, adds the new ones to it, checks every signature that was not
- * checked on this link before, and that the edges lead from the root to the neighbour without passing a node twice. `mayCheck`
- * asks for a budget of that many signatures.
+ * Reads an ANNOUNCE of `peer`: takes edges named by hash from `known`, checks the signatures of the others and adds them to it, and
+ * checks that the edges lead from the root to the neighbour without passing a node twice. `mayCheck` asks for a budget of that many
+ * signatures.
  */
 export function readAnnounce(
   announce: Announce,
@@ -38,21 +38,25 @@ export function readAnnounce(
 
   const path: Edge[] = [];
   const coordinates = new Uint16Array(announce.edges.length);
-  const passed = new Set([toHex(root)]);
   let throughMe = trust.isMe(root);
   let last: Uint8Array = root.slice();
   for (const named of announce.edges) {
-    const edge = named.length === EDGE_BYTES ? makeEdge(crypto, named.slice()) : known.get(toHex(named));
-    if (edge === undefined) return { kind: "unknown-edge" };
-    // An edge named by hash is checked again with the parent it stands behind now: the cache of verdicts makes that cheap.
-    if (!trust.edgeIsValid(tree, last, edge.bytes)) return violation(CloseCode.BAD_EDGE);
-    if (named.length === EDGE_BYTES) known.add(edge);
+    let edge: Edge | undefined;
+    if (named.length === EDGE_BYTES) {
+      edge = makeEdge(crypto, tree, last, named.slice());
+      if (!trust.edgeIsValid(tree, last, edge.bytes)) return violation(CloseCode.BAD_EDGE);
+      known.add(edge);
+    } else {
+      edge = known.get(toHex(named));
+      if (edge === undefined) return { kind: "unknown-edge" };
+      // What it was signed for does not change: it is valid there and nowhere else.
+      if (edge.tree !== tree || !equalBytes(edge.parent, last)) return violation(CloseCode.BAD_EDGE);
+    }
     coordinates[path.length] = edgeParentPort(edge.bytes);
     path.push(edge);
     last = edgeChild(edge.bytes);
-    const name = toHex(last);
-    if (passed.has(name)) return violation(CloseCode.BAD_EDGE);
-    passed.add(name);
+    // The parents are all nodes before this one, the root among them.
+    if (path.some(({ parent }) => equalBytes(parent, last))) return violation(CloseCode.BAD_EDGE);
     throughMe ||= trust.isMe(last);
   }
   if (!equalBytes(last, peer.key)) return violation(CloseCode.BAD_EDGE);

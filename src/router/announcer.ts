@@ -89,7 +89,7 @@ export class Announcer {
         edges: [],
       });
     const edges = ancestry.path.map((edge) => {
-      if (sent.get(edge.name) !== undefined) return edge.hash;
+      if (sent.has(edge)) return edge.hash;
       sent.add(edge);
       return edge.bytes;
     });

@@ -1,24 +1,32 @@
 import type { Crypto } from "../crypto/crypto.js";
-import { toHex } from "../wire/bytes.js";
+import { equalBytes, toHex } from "../wire/bytes.js";
 import type { EdgeBytes } from "../wire/edge.js";
 import { EDGE_HASH_BYTES, LINK_EDGES_MAX } from "../wire/limits.js";
 
-/** A tree edge and the hash that names it on a link. */
+/** A tree edge, the parent and tree that it was signed for, and the hash that names it on a link. */
 export interface Edge {
+  readonly tree: number;
+  /** The parent's key, which is not among the bytes. */
+  readonly parent: Uint8Array;
   readonly bytes: EdgeBytes;
   readonly hash: Uint8Array;
   /** The hash as text, for tables. */
   readonly name: string;
 }
 
-export function makeEdge(crypto: Crypto, bytes: EdgeBytes): Edge {
+export function makeEdge(crypto: Crypto, tree: number, parent: Uint8Array, bytes: EdgeBytes): Edge {
   const hash = crypto.hash(bytes).slice(0, EDGE_HASH_BYTES);
-  return { bytes, hash, name: toHex(hash) };
+  return { tree, parent, bytes, hash, name: toHex(hash) };
+}
+
+/** Two edges may share a hash: whoever signs both can search for such a pair. */
+export function sameEdge(a: Edge, b: Edge): boolean {
+  return a === b || (a.name === b.name && equalBytes(a.bytes, b.bytes));
 }
 
 /**
- * The edges that went over a link in one direction, in full. Both ends keep the same, since both add in the order of the link and
- * drop the oldest; so the sender knows which edges it can name by hash.
+ * The edges that went over a link in one direction, in full. Both ends keep the same, since both add in the order of the link, drop
+ * the oldest, and let an edge take the place of another of its hash; so the sender knows which edges it can name by hash.
  */
 export class EdgeMemory {
   readonly #edges = new Map<string, Edge>();
@@ -27,9 +35,14 @@ export class EdgeMemory {
     return this.#edges.get(name);
   }
 
+  has(edge: Edge): boolean {
+    const held = this.#edges.get(edge.name);
+    return held !== undefined && sameEdge(held, edge);
+  }
+
   add(edge: Edge): void {
-    if (this.#edges.has(edge.name)) return;
-    if (this.#edges.size >= LINK_EDGES_MAX) this.#edges.delete(this.#edges.keys().next().value!);
+    if (!this.#edges.has(edge.name) && this.#edges.size >= LINK_EDGES_MAX)
+      this.#edges.delete(this.#edges.keys().next().value!);
     this.#edges.set(edge.name, edge);
   }
 

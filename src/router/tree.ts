@@ -15,7 +15,7 @@ import type { Position } from "../wire/locator.js";
 import { type Ancestry, Announcer } from "./announcer.js";
 import { Candidates } from "./candidates.js";
 import type { TreeConfig } from "./config.js";
-import { type Edge, makeEdge } from "./edges.js";
+import { type Edge, makeEdge, sameEdge } from "./edges.js";
 import type { Epochs } from "./epochs.js";
 import { Feasibility } from "./feasibility.js";
 import type { Announced, Peer, TreeView } from "./peer.js";
@@ -339,7 +339,7 @@ export class Tree implements TreeView {
       this.#treeEpoch = epochs.next();
       this.#renewMs = Number.POSITIVE_INFINITY;
       this.#renewedMs = nowMs;
-      edge = makeEdge(crypto, trust.signEdge(this.tree, peer, this.#treeEpoch));
+      edge = makeEdge(crypto, this.tree, peer.key, trust.signEdge(this.tree, peer, this.#treeEpoch));
       subtree.handleParent(peer.port, encodeProof(peer.key, edge.bytes), nowMs);
       stats.parentChanges++;
     }
@@ -519,5 +519,5 @@ export class Tree implements TreeView {
 }
 
 function samePath(a: readonly Edge[], b: readonly Edge[]): boolean {
-  return a.length === b.length && a.every((edge, i) => edge.name === b[i]!.name);
+  return a.length === b.length && a.every((edge, i) => sameEdge(edge, b[i]!));
 }

@@ -1,4 +1,4 @@
-import type { Identity } from "../../src/crypto/crypto.js";
+import type { Crypto, Identity } from "../../src/crypto/crypto.js";
 import { VerdictCache } from "../../src/crypto/verdicts.js";
 import { nativeCrypto } from "../../src/driver/native-crypto.js";
 import { TREE_DEFAULTS, type TreeConfig } from "../../src/router/config.js";
@@ -25,6 +25,7 @@ export interface MemberOptions {
   readonly config?: Partial<TreeConfig>;
   /** Hex keys that may be root; every key where there is no list. */
   readonly rootKeys?: ReadonlySet<string>;
+  readonly crypto?: Crypto;
 }
 
 /** One direction of a link. */
@@ -77,7 +78,7 @@ export class Member {
     this.epochs = new Epochs(wallMs, this.storedEpoch);
     const { leaf = false, rootKeys, config } = this.options;
     const options = {
-      crypto,
+      crypto: this.options.crypto ?? crypto,
       verdicts,
       identity: this.identity,
       networkId,

@@ -128,8 +128,9 @@ export class Traffic {
 
   #read(host: Host, session: Session, stream: number): void {
     const flow = this.#bySession.get(session);
+    if (flow === undefined) return;
     for (let bytes = session.read(stream); bytes !== undefined; bytes = session.read(stream)) {
-      flow?.receive(bytes, this.network.nowMs);
+      flow.receive(bytes, this.network.nowMs);
     }
     host.used();
   }

@@ -21,7 +21,7 @@ import type { NodeEvent } from "./events.js";
 interface Way {
   /** The route that packets went by last. */
   route: Route | undefined;
-  /** Packets sent by a route that no probe has confirmed yet. */
+  /** Packets sent by routes that no probe confirmed, since the last that one did. */
   unproved: number;
   /** A search for a route goes on, or failed, and none is begun before this. */
   searchMs: number;
@@ -68,7 +68,7 @@ export class SessionCarrier {
     if (way === undefined) return;
     way.searchMs = Number.NEGATIVE_INFINITY;
     if (way.route !== undefined && way.route !== route) this.endpoint.session(route.key)?.handleRouteChanged(nowMs);
-    if (way.route !== route) way.unproved = 0;
+    if (route.isConfirmed) way.unproved = 0;
     way.route = route;
   }
 

@@ -3,11 +3,13 @@ import { line, ring } from "../../sim/graphs.js";
 import { Network, type NetworkOptions } from "../../sim/network.js";
 import { Traffic } from "../../sim/traffic.js";
 import type { HelloTerms } from "../../src/node/hello.js";
+import { PacketDrop } from "../../src/session/codes.js";
+import { PacketType } from "../../src/session/packet.js";
 import { toHex, utf8 } from "../../src/wire/bytes.js";
 import { CloseCode, DropReason } from "../../src/wire/codes.js";
-import { PING, PONG } from "../../src/wire/control.js";
+import { PING, PONG, REG, RegOp } from "../../src/wire/control.js";
 import { dataHeaderBytes, writeDataHeader } from "../../src/wire/data.js";
-import { EPOCH_MAX, FRAME_BYTES_MAX, HELLO_BYTES_MAX } from "../../src/wire/limits.js";
+import { EPOCH_MAX, FRAME_BYTES_MAX, HELLO_BYTES_MAX, REG_ENTRY_BYTES } from "../../src/wire/limits.js";
 import { crypto, identityOf } from "./hello-pair.js";
 import { Stranger, simTerms } from "./stranger.js";
 
@@ -313,6 +315,55 @@ t.test("a neighbour that never reads is closed, and holds no more memory than it
   network.resumeReading(deaf);
   t.equal(codeOf(network, deaf), CloseCode.SLOW);
   t.ok(network.node(VICTIM).router.stats.drops[-DropReason.QUEUE_FULL]! > 0);
+  honestAreServed(t, network);
+});
+
+t.test("a flood of handshakes is dropped by its rate, and an honest session is opened meanwhile", async (t) => {
+  const network = makeNetwork();
+  const flooder = Stranger.acquainted(network, VICTIM, simTerms(1));
+  const packet = new Uint8Array(400).fill(7);
+  packet[0] = PacketType.HANDSHAKE_INIT;
+  const frame = new Uint8Array(dataHeaderBytes(1) + packet.length);
+  frame.set(packet, dataHeaderBytes(1));
+  writeDataHeader(frame, [1], new Uint8Array(8), network.key(VICTIM));
+  const flood = () => {
+    for (let i = 0; i < 50; i++) flooder.send(frame);
+    if (network.nowMs < 6_000) network.schedule.after(50, flood);
+  };
+  flood();
+  network.run(1_000);
+  const flow = new Traffic(network).send(0, VICTIM, 50_000);
+  t.ok(
+    network.runUntil(() => flow.isDone, 2_000),
+    "a session with the victim itself",
+  );
+  const { counters, sessionsHalfOpen } = network.node(VICTIM).status();
+  const { handshakesBurst, handshakesPerSecond } = network.node(VICTIM).config.sessions;
+  t.ok(counters.sessions.drops[PacketDrop.HANDSHAKE_RATE]! > 500);
+  t.ok(counters.sessions.drops[PacketDrop.HANDSHAKE_INVALID]! <= handshakesBurst + 5 * handshakesPerSecond);
+  t.equal(sessionsHalfOpen, 0);
+  t.notOk(flooder.isClosed, "a relay could have brought them");
+  honestAreServed(t, network);
+});
+
+t.test("a flood of registrations closes its link, and no table grows", async (t) => {
+  const network = makeNetwork();
+  const flooder = Stranger.acquainted(network, VICTIM, simTerms(1));
+  const entry = new Uint8Array(REG_ENTRY_BYTES).fill(3);
+  const reg = REG.encode({ tree: 0, op: RegOp.ATTACH, dels: [], adds: new Array(10).fill(entry) });
+  for (let i = 0; i < 6_000; i++)
+    flooder.send(i === 0 ? reg : REG.encode({ tree: 0, op: RegOp.UPDATE, dels: [], adds: [] }));
+  const code = codeOf(network, flooder);
+  t.ok(code === CloseCode.BAD_EDGE || code === CloseCode.FLOOD, `code ${code}`);
+  const unattached = Stranger.acquainted(network, VICTIM, simTerms(2));
+  for (let i = 0; i < 6_000; i++) unattached.send(REG.encode({ tree: 1, op: RegOp.DETACH, dels: [], adds: [] }));
+  t.equal(codeOf(network, unattached), CloseCode.FLOOD);
+  t.ok(
+    network
+      .node(VICTIM)
+      .status()
+      .trees.every(({ tableSize }) => tableSize <= 2),
+  );
   honestAreServed(t, network);
 });
 

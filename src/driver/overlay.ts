@@ -103,6 +103,7 @@ export class Overlay {
     link.onWritable = () => {
       attached.writable = true;
       this.#pump(number);
+      this.poll();
     };
     link.onClose = (code, reason) => this.#handleClose(number, attached, { code, reason });
     this.poll();
@@ -166,9 +167,17 @@ export class Overlay {
   #settle(): void {
     this.#settleDue = false;
     this.node.handleSessionUse(this.nowMs());
-    for (let event = this.node.pollEvent(); event !== undefined; event = this.node.pollEvent())
-      this.#handleEvent(event);
-    for (let link = this.node.pollReady(); link >= 0; link = this.node.pollReady()) this.#pump(link);
+    for (;;) {
+      const event = this.node.pollEvent();
+      if (event !== undefined) {
+        this.#handleEvent(event);
+        continue;
+      }
+      const link = this.node.pollReady();
+      if (link < 0) break;
+      // What leaves makes room, which may be an event.
+      this.#pump(link);
+    }
     this.#arm();
   }
 

@@ -42,7 +42,7 @@ export class OverlaySession {
     return this.#streams[number]!;
   }
 
-  /** Ends the session and tells the other node. What was written and has not arrived is lost. `reason` is ASCII, at most 200 bytes. */
+  /** Ends the session and tells the other node. What it has not read by then is lost. `reason` is ASCII, at most 200 bytes. */
   close(code: number, reason: string): void {
     this.#session.close(code, reason, this.#host.nowMs());
     this.#host.poll();

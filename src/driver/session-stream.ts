@@ -36,6 +36,8 @@ export class SessionStream extends Duplex {
   /** True while the reader has room. */
   #wanted = false;
   #pulling = false;
+  /** The peer has ended its side, and all of it is here. */
+  #received = false;
 
   constructor(session: Session, number: number, host: StreamHost) {
     super({ highWaterMark: STREAM_AHEAD_BYTES });
@@ -64,7 +66,7 @@ export class SessionStream extends Duplex {
   }
 
   override _destroy(error: Error | null, destroyed: Written): void {
-    if (!this.readableEnded || !this.writableFinished) {
+    if (!this.#isDone) {
       this.#session.reset(this.#number, SessionCode.DONE);
       this.#host.poll();
     }
@@ -100,6 +102,7 @@ export class SessionStream extends Duplex {
 
   /** The peer ended its side, and everything was read. */
   handleFinished(): void {
+    this.#received = true;
     this.push(null);
   }
 
@@ -108,10 +111,13 @@ export class SessionStream extends Duplex {
     this.destroy(new OverlayError("PINYON_STREAM_RESET", `code ${code}`));
   }
 
-  /** The session ended. */
+  /** The session ended. What a stream with both sides ended still holds can be read. */
   handleClosed(reason: string): void {
-    if (this.readableEnded && this.writableFinished) this.destroy();
-    else this.destroy(new OverlayError("PINYON_SESSION_ENDED", reason));
+    if (!this.#isDone) this.destroy(new OverlayError("PINYON_SESSION_ENDED", reason));
+  }
+
+  get #isDone(): boolean {
+    return this.#received && this.writableFinished;
   }
 
   #takeHead(head: NonNullable<typeof this.head>, bytes: Uint8Array): Uint8Array {

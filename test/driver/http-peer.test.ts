@@ -72,9 +72,17 @@ async function line(t: Test, by: "memory" | "websocket" = "memory", config: Part
   return { a, relay, b, links };
 }
 
-/** Two HTTP peers of each other, at both ends of a line. */
-async function peers({ a, b }: Line, handler = serve, timers: Timers = clock): Promise<[HttpPeer, HttpPeer]> {
-  const [asked, answered] = await openSession(a, b);
+/** One line for all tests that leave it as it was: a session of their own each, closed at their end. */
+const shared = line(t);
+
+/** Two HTTP peers of each other. */
+async function peers(
+  t: Test,
+  { a, b }: Pick<Line, "a" | "b">,
+  handler = serve,
+  timers: Timers = clock,
+): Promise<[HttpPeer, HttpPeer]> {
+  const [asked, answered] = await openSession(t, a, b);
   const [pa, pb] = [a, b].map(({ name }) => ({ name, handler, timers }));
   return [new HttpPeer(asked, pa!), new HttpPeer(answered, pb!)];
 }
@@ -112,7 +120,7 @@ async function echo(peer: HttpPeer, sizeBytes: number): Promise<[sent: string, r
 
 for (const by of ["memory", "websocket"] as const) {
   t.test(`20 MB go through a relay and back, both ways at once, by ${by}`, async (t) => {
-    const [pa, pb] = await peers(await line(t, by));
+    const [pa, pb] = await peers(t, await line(t, by));
     for (const [sent, received] of await Promise.all([echo(pa, BODY_BYTES), echo(pb, BODY_BYTES)])) {
       t.equal(received, sent);
     }
@@ -120,8 +128,8 @@ for (const by of ["memory", "websocket"] as const) {
 }
 
 t.test("requests reach a node before it was heard of, and each learns the other's name", async (t) => {
-  const nodes = await line(t);
-  const [pa, pb] = await peers(nodes);
+  const nodes = await shared;
+  const [pa, pb] = await peers(t, nodes);
   t.equal(await get(pa, "/small"), "small");
   t.equal(await get(pb, "/small"), "small");
   t.equal(await pa.remoteName, nodes.b.name);
@@ -129,7 +137,7 @@ t.test("requests reach a node before it was heard of, and each learns the other'
 });
 
 t.test("a body that nobody reads is taken up to its bound, and stops no other request", async (t) => {
-  const [pa, pb] = await peers(await line(t));
+  const [pa, pb] = await peers(t, await shared);
   const stalled = pb.request({ ":path": "/endless" }, { endStream: true });
   await once(stalled, "response");
   const sending = pa.request({ ":method": "POST", ":path": "/half" });
@@ -147,7 +155,7 @@ t.test("a body that nobody reads is taken up to its bound, and stops no other re
 });
 
 t.test("a small request passes a large body", async (t) => {
-  const [pa] = await peers(await line(t));
+  const [pa] = await peers(t, await shared);
   let passed = 0;
   const large = echo(pa, BODY_BYTES).then(() => passed);
   while ((await get(pa, "/small")) === "small" && passed < 20) passed++;
@@ -156,7 +164,7 @@ t.test("a small request passes a large body", async (t) => {
 });
 
 t.test("the answer may begin before the request ends, and go on after", async (t) => {
-  const [pa] = await peers(await line(t));
+  const [pa] = await peers(t, await shared);
   const answer = pa.request({ ":method": "POST", ":path": "/echo" });
   const body = bodyOf(answer);
   await once(answer, "response");
@@ -168,7 +176,7 @@ t.test("the answer may begin before the request ends, and go on after", async (t
 
 t.test("a request given up in mid-body is told as such, and others go on", async (t) => {
   const asked: ServerHttp2Stream[] = [];
-  const [pa] = await peers(await line(t), (request, headers, rawHeaders) => {
+  const [pa] = await peers(t, await shared, (request, headers, rawHeaders) => {
     if (headers[":path"] === "/upload") asked.push(request);
     else serve(request, headers, rawHeaders);
   });
@@ -184,7 +192,7 @@ t.test("a request given up in mid-body is told as such, and others go on", async
 });
 
 t.test("an answer given up in mid-body does not end, and others go on", async (t) => {
-  const [pa] = await peers(await line(t));
+  const [pa] = await peers(t, await shared);
   const answer = pa.request({ ":path": "/abort" }, { endStream: true });
   t.strictSame(await bodyOf(answer), { text: "half", isWhole: false });
   t.equal(answer.rstCode, constants.NGHTTP2_INTERNAL_ERROR);
@@ -192,7 +200,7 @@ t.test("an answer given up in mid-body does not end, and others go on", async (t
 });
 
 t.test("an answer that comes before its request is whole", async (t) => {
-  const [pa] = await peers(await line(t), (request) => {
+  const [pa] = await peers(t, await shared, (request) => {
     request.resume();
     request.end("small");
   });
@@ -207,40 +215,40 @@ t.test("when the other node vanishes while nothing is sent, open answers break o
   const sessions = { ...NODE_DEFAULTS.sessions, deadAfterMs: 500 };
   const nodes = await line(t, "memory", { sessions });
   const fast: Timers = { nowMs: () => clock.nowMs(), after: (delayMs, done) => clock.after(delayMs / 100, done) };
-  const [pa] = await peers(nodes, serve, fast);
+  const [pa] = await peers(t, nodes, serve, fast);
   const answer = pa.request({ ":path": "/half" }, { endStream: true });
   const body = bodyOf(answer);
   await new Promise((resolve) => answer.once("data", resolve));
   for (const link of nodes.links) link.pause();
   t.strictSame(await body, { text: "half", isWhole: false });
-  t.equal((await nodes.a.sessions[0]!.closed).code, SessionCode.TIMEOUT);
+  t.equal((await nodes.a.sessions.at(-1)!.closed).code, SessionCode.TIMEOUT);
 });
 
 t.test("when the session ends open answers break off and no request can be made", async (t) => {
-  const nodes = await line(t);
-  const [pa] = await peers(nodes);
+  const nodes = await shared;
+  const [pa] = await peers(t, nodes);
   const answer = pa.request({ ":path": "/half" }, { endStream: true });
   const body = bodyOf(answer);
   await new Promise((resolve) => answer.once("data", resolve));
-  nodes.b.sessions[0]!.close(0, "enough");
+  nodes.b.sessions.at(-1)!.close(0, "enough");
   t.strictSame(await body, { text: "half", isWhole: false });
-  t.strictSame(await nodes.a.sessions[0]!.closed, { code: 0, reason: "enough" });
+  t.strictSame(await nodes.a.sessions.at(-1)!.closed, { code: 0, reason: "enough" });
   t.throws(() => pa.request({ ":path": "/small" }), { code: "PINYON_SESSION_ENDED" });
-  const [again] = await peers(nodes);
+  const [again] = await peers(t, nodes);
   t.equal(await get(again, "/small"), "small", "another session serves");
 });
 
 t.test("when one end of HTTP/2 ends so does the session", async (t) => {
-  const nodes = await line(t);
-  const [pa] = await peers(nodes);
+  const nodes = await shared;
+  const [pa] = await peers(t, nodes);
   await pa.remoteName;
-  nodes.a.sessions[0]!.ask.destroy();
-  t.equal((await nodes.b.sessions[0]!.closed).code, PeerCode.HTTP_ENDED);
-  t.equal((await nodes.a.sessions[0]!.closed).code, PeerCode.HTTP_ENDED);
+  nodes.a.sessions.at(-1)!.ask.destroy();
+  t.equal((await nodes.b.sessions.at(-1)!.closed).code, PeerCode.HTTP_ENDED);
+  t.equal((await nodes.a.sessions.at(-1)!.closed).code, PeerCode.HTTP_ENDED);
 });
 
 t.test("repeated header fields reach the handler as they came", async (t) => {
-  const [pa] = await peers(await line(t));
+  const [pa] = await peers(t, await shared);
   const raw = JSON.parse(await get(pa, "/headers")) as string[];
   t.ok(raw.includes(":authority"));
   const answer = pa.request({ ":path": "/headers", cookie: ["a=1", "b=2"] }, { endStream: true });
@@ -252,7 +260,7 @@ t.test("repeated header fields reach the handler as they came", async (t) => {
 });
 
 t.test("a header beyond its bound costs its sender the request, nobody else's", async (t) => {
-  const [pa] = await peers(await line(t));
+  const [pa] = await peers(t, await shared);
   await get(pa, "/small");
   const answer = pa.request({ ":path": "/small", "x-large": "x".repeat(HEADER_BYTES_MAX) }, { endStream: true });
   t.strictSame(await bodyOf(answer), { text: "", isWhole: false });
@@ -262,7 +270,7 @@ t.test("a header beyond its bound costs its sender the request, nobody else's", 
 t.test("requests beyond the bound wait for their turn, and beyond another are refused", async (t) => {
   let open = 0;
   let most = 0;
-  const [pa] = await peers(await line(t), (request) => {
+  const [pa] = await peers(t, await shared, (request) => {
     most = Math.max(most, ++open);
     request.respond({ ":status": 200 });
     setTimeout(() => request.end("small"), 10);
@@ -277,7 +285,7 @@ t.test("requests beyond the bound wait for their turn, and beyond another are re
 });
 
 t.test("many bodies go both ways at once, and none waits for ever", async (t) => {
-  const [pa] = await peers(await line(t));
+  const [pa] = await peers(t, await shared);
   const echoes = Array.from({ length: 20 }, () => echo(pa, BODY_AHEAD_BYTES));
   t.ok((await Promise.all(echoes)).every(([sent, received]) => sent === received));
 });
@@ -285,11 +293,11 @@ t.test("many bodies go both ways at once, and none waits for ever", async (t) =>
 t.test(
   "a node that states no name, a wrong name or two names is refused; an honest one is served meanwhile",
   async (t) => {
-    const nodes = await line(t);
+    const nodes = await shared;
     const { a, b } = nodes;
     const own = encodeNameRecord(a.name);
     const gateway = encodeNameRecord(keyToName(a.key, "gw.example"));
-    const [honest] = await peers({ ...nodes, a: nodes.relay });
+    const [honest] = await peers(t, { a: nodes.relay, b });
     const liars: [title: string, ask: Uint8Array, answer: Uint8Array | undefined, reason: RegExp][] = [
       ["no record", Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), undefined, /did not begin/],
       ["random bytes", systemRandom(300), undefined, /did not begin|another version/],
@@ -299,7 +307,7 @@ t.test(
     ];
     for (const [title, ask, answer, reason] of liars) {
       const requests: unknown[] = [];
-      const [liar, session] = await openSession(a, b);
+      const [liar, session] = await openSession(t, a, b);
       const peer = new HttpPeer(session, { name: b.name, handler: (request) => requests.push(request), timers: clock });
       liar.ask.write(ask);
       if (answer !== undefined) liar.answer.write(answer);
@@ -315,8 +323,8 @@ t.test(
 );
 
 t.test("a record that comes byte by byte is a record", async (t) => {
-  const { a, b } = await line(t);
-  const [slow, session] = await openSession(a, b);
+  const { a, b } = await shared;
+  const [slow, session] = await openSession(t, a, b);
   const peer = new HttpPeer(session, { name: b.name, handler: serve, timers: clock });
   for (const byte of encodeNameRecord(a.name)) {
     slow.answer.write(Uint8Array.of(byte));
@@ -326,10 +334,10 @@ t.test("a record that comes byte by byte is a record", async (t) => {
 });
 
 t.test("a node that breaks HTTP/2 loses its session; an honest one is served meanwhile", async (t) => {
-  const nodes = await line(t);
+  const nodes = await shared;
   const { a, b } = nodes;
-  const [honest] = await peers({ ...nodes, a: nodes.relay });
-  const [liar, session] = await openSession(a, b);
+  const [honest] = await peers(t, { a: nodes.relay, b });
+  const [liar, session] = await openSession(t, a, b);
   new HttpPeer(session, { name: b.name, handler: serve, timers: clock });
   for (const stream of [liar.ask, liar.answer]) stream.write(encodeNameRecord(a.name));
   liar.ask.write(systemRandom(300));
@@ -340,10 +348,10 @@ t.test("a node that breaks HTTP/2 loses its session; an honest one is served mea
 t.test(
   "a node that floods pings and reads no answer is soon read no more; an honest one is served meanwhile",
   async (t) => {
-    const nodes = await line(t);
+    const nodes = await shared;
     const { a, b } = nodes;
-    const [honest] = await peers({ ...nodes, a: nodes.relay });
-    const [liar, session] = await openSession(a, b);
+    const [honest] = await peers(t, { a: nodes.relay, b });
+    const [liar, session] = await openSession(t, a, b);
     new HttpPeer(session, { name: b.name, handler: serve, timers: clock });
     liar.ask.write(encodeNameRecord(a.name));
     liar.ask.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");

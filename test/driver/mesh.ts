@@ -12,6 +12,7 @@ import { type MemoryLink, memoryPair } from "../../src/link/memory.js";
 import { parsePeerUri } from "../../src/link/peer-uri.js";
 import { type NodeConfig, nodeConfig } from "../../src/node/config.js";
 import { Node } from "../../src/node/node.js";
+import { SessionCode } from "../../src/session/codes.js";
 import { keyToName } from "../../src/wire/name.js";
 
 const { crypto } = chooseCrypto(process.env);
@@ -94,22 +95,15 @@ export function untilReachable(a: TestNode, b: TestNode): Promise<void> {
   return until(async () => (await a.overlay.ping(b.key)).ok);
 }
 
-/** Both ends of a new session between two nodes that reach each other. */
-export async function openSession(a: TestNode, b: TestNode): Promise<[OverlaySession, OverlaySession]> {
+/** Both ends of a new session between two nodes that reach each other, ended with the test. */
+export async function openSession(t: Test, a: TestNode, b: TestNode): Promise<[OverlaySession, OverlaySession]> {
   const answered = new Promise<OverlaySession>((resolve) => {
     b.onSession = resolve;
   });
-  const asked = await a.overlay.connect(b.key);
-  return [asked, await answered];
-}
-
-/** Both ends of a session over one link in memory. */
-export async function sessionPair(
-  t: Test,
-  config: Partial<NodeConfig> = {},
-): Promise<[OverlaySession, OverlaySession]> {
-  const [a, b] = [new TestNode(t, {}, config), new TestNode(t, {}, config)];
-  linkByMemory(a, b);
-  await untilReachable(a, b);
-  return openSession(a, b);
+  const ends: [OverlaySession, OverlaySession] = [await a.overlay.connect(b.key), await answered];
+  t.teardown(() => {
+    ends[0].close(SessionCode.DONE, "the test is over");
+    return Promise.all([ends[0].closed, ends[1].closed]);
+  });
+  return ends;
 }

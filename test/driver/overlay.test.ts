@@ -105,7 +105,7 @@ t.test("stopping ends sessions on both sides, and everything that waits", async 
   const [a, b] = [new TestNode(t), new TestNode(t)];
   linkByMemory(a, b);
   await untilReachable(a, b);
-  const [asked, answered] = await openSession(a, b);
+  const [asked, answered] = await openSession(t, a, b);
   const unanswered: Promise<unknown>[] = [a.overlay.ping(STRANGER), a.overlay.connect(STRANGER)];
   const refused = Promise.all(unanswered.map((promise) => t.rejects(promise, { code: "PINYON_STOPPED" })));
   await a.overlay.stop();

@@ -2,14 +2,24 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import t from "tap";
+import t, { type Test } from "tap";
 import { STREAM_AHEAD_BYTES } from "../../src/driver/config.js";
 import type { OverlayError } from "../../src/driver/errors.js";
 import { systemRandom } from "../../src/driver/random.js";
 import type { SessionStream } from "../../src/driver/session-stream.js";
-import { NODE_DEFAULTS, sessionPair, untilSteady } from "./mesh.js";
+import { linkByMemory, NODE_DEFAULTS, openSession, TestNode, untilReachable, untilSteady } from "./mesh.js";
 
 const MB = 1_000_000;
+
+/** Two nodes with a link, for all tests: a session of its own each. */
+const nodes = (async () => {
+  const [a, b] = [new TestNode(t), new TestNode(t)];
+  linkByMemory(a, b);
+  await untilReachable(a, b);
+  return [a, b] as const;
+})();
+
+const session = async (t: Test) => openSession(t, ...(await nodes));
 
 /** Writes so many random bytes and ends; gives their hash. */
 async function send(stream: Writable, sizeBytes: number): Promise<string> {
@@ -63,7 +73,7 @@ const codeOf = async (stream: SessionStream): Promise<unknown> => {
 };
 
 t.test("bytes arrive whole and in order, both ways on both streams at once", async (t) => {
-  const [a, b] = await sessionPair(t);
+  const [a, b] = await session(t);
   t.not(a.initiator, b.initiator);
   const flows = [
     [a.ask, b.answer],
@@ -76,7 +86,7 @@ t.test("bytes arrive whole and in order, both ways on both streams at once", asy
 });
 
 t.test("one side ends and the other goes on; with both ended the stream closes without an error", async (t) => {
-  const [a, b] = await sessionPair(t);
+  const [a, b] = await session(t);
   const errors: Error[] = [];
   for (const stream of [a.ask, b.answer]) stream.on("error", (error) => errors.push(error));
   const closed = Promise.all([once(a.ask, "close"), once(b.answer, "close")]);
@@ -89,7 +99,7 @@ t.test("one side ends and the other goes on; with both ended the stream closes w
 });
 
 t.test("a reader that stalls stops the writer at the window, and not the other stream", async (t) => {
-  const [a, b] = await sessionPair(t);
+  const [a, b] = await session(t);
   const taken = await fill(a.ask);
   const { receiveWindowBytes, sendAheadBytesMax } = NODE_DEFAULTS.sessions;
   t.ok(taken >= receiveWindowBytes, `${taken} bytes fill the window`);
@@ -107,7 +117,7 @@ t.test("a reader that stalls stops the writer at the window, and not the other s
 });
 
 t.test("destroying a stream gives it up on both sides; the session and its other stream go on", async (t) => {
-  const [a, b] = await sessionPair(t);
+  const [a, b] = await session(t);
   a.ask.write("half a question");
   await once(b.answer, "readable");
   const code = codeOf(b.answer);
@@ -119,7 +129,7 @@ t.test("destroying a stream gives it up on both sides; the session and its other
 });
 
 t.test("a write that waits when its stream is destroyed is called back with an error", async (t) => {
-  const [a] = await sessionPair(t);
+  const [a] = await session(t);
   await fill(a.ask);
   const refused = new Promise((resolve) => a.ask.write("more", resolve));
   a.ask.destroy();
@@ -127,7 +137,7 @@ t.test("a write that waits when its stream is destroyed is called back with an e
 });
 
 t.test("the end of a session ends its streams with the reason, on both sides", async (t) => {
-  const [a, b] = await sessionPair(t);
+  const [a, b] = await session(t);
   const codes = Promise.all([a.ask, a.answer, b.ask, b.answer].map(codeOf));
   a.close(300, "lunch");
   t.strictSame(await a.closed, { code: 300, reason: "lunch" });
@@ -136,8 +146,19 @@ t.test("the end of a session ends its streams with the reason, on both sides", a
   await t.rejects(send(a.ask, 10), "nothing can be written any more");
 });
 
+t.test("what arrived of a stream that both sides ended can be read after the session", async (t) => {
+  const [a, b] = await session(t);
+  a.ask.end("question");
+  b.answer.end("answer");
+  await once(b.answer, "readable");
+  t.equal(await readText(a.ask), "answer");
+  a.close(0, "done");
+  await b.closed;
+  t.equal(await readText(b.answer), "question");
+});
+
 t.test("streams that nobody listens to are reset without harm to the process", async (t) => {
-  const [a, b] = await sessionPair(t);
+  const [a, b] = await session(t);
   a.ask.destroy();
   b.ask.destroy();
   const [sent, received] = await Promise.all([a.closed, Promise.resolve(a.close(0, "done"))]);
@@ -147,7 +168,7 @@ t.test("streams that nobody listens to are reset without harm to the process", a
 });
 
 t.test("a head takes the first bytes, however they are cut, and the reader the rest", async (t) => {
-  const [a, b] = await sessionPair(t);
+  const [a, b] = await session(t);
   const head: number[] = [];
   b.answer.head = (bytes) => {
     const want = 10 - head.length;

@@ -31,6 +31,9 @@ export class Host implements Station {
   /** What happened to the machine while its node was stopped. */
   readonly #missed: (() => void)[] = [];
   #timerMs = Number.POSITIVE_INFINITY;
+  /** How often the node was given something to do; what comes within a tenth of a second counts once. */
+  wakes = 0;
+  #wakeMs = Number.NEGATIVE_INFINITY;
   #sessionsUsed = false;
   #turns = 0;
   #turnsMs = 0;
@@ -197,8 +200,11 @@ export class Host implements Station {
   }
 
   #countTurn(): void {
-    if (this.schedule.nowMs !== this.#turnsMs) this.#turns = 0;
-    this.#turnsMs = this.schedule.nowMs;
+    const { nowMs } = this.schedule;
+    if (nowMs > this.#wakeMs + 100) this.wakes++;
+    this.#wakeMs = nowMs;
+    if (nowMs !== this.#turnsMs) this.#turns = 0;
+    this.#turnsMs = nowMs;
     if (++this.#turns > TURNS_MAX) throw new Error(`node ${this.index} spins at ${this.#turnsMs} ms`);
   }
 }

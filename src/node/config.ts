@@ -12,6 +12,8 @@ export interface KeepAliveConfig {
   readonly usedMs: number;
   /** Silence on any other link. */
   readonly idleMs: number;
+  /** Silence on a link with a leaf at either end, unless data passed lately. */
+  readonly leafMs: number;
   /** A parent waits so much longer than its child, so that one of them pings. */
   readonly parentExtraMs: number;
   /** A link counts as used by a route this long after a DATA frame. */
@@ -79,6 +81,7 @@ const DEFAULTS: NodeConfig = {
   keepAlive: {
     usedMs: 5_000,
     idleMs: 20_000,
+    leafMs: 120_000,
     parentExtraMs: 1_500,
     dataUseMs: 10_000,
     unheardMs: 1_000,

@@ -30,6 +30,7 @@ export class KeepAlive {
   rttVarMs: number;
 
   readonly #config: KeepAliveConfig;
+  readonly #isLeafLink: boolean;
   readonly #asked: Budget;
   #receivedMs: number;
   /** When the first frame left that nothing was received after; Infinity where there is none. */
@@ -46,8 +47,10 @@ export class KeepAlive {
   /** The token that the neighbour waits for, −1 without one. It has one ping out at a time: a later one replaces it. */
   #owed = -1;
 
-  constructor(config: KeepAliveConfig, rttMs: number, nowMs: number) {
+  /** `isLeafLink` where either end is a leaf, which is to wake rarely. */
+  constructor(config: KeepAliveConfig, isLeafLink: boolean, rttMs: number, nowMs: number) {
     this.#config = config;
+    this.#isLeafLink = isLeafLink;
     this.#receivedMs = nowMs;
     this.rttMs = rttMs;
     this.rttVarMs = rttMs / 2;
@@ -131,9 +134,10 @@ export class KeepAlive {
   }
 
   #silenceMs(nowMs: number): number {
-    const { usedMs, idleMs, parentExtraMs, dataUseMs } = this.#config;
-    if (this.use === LinkUse.FULL || nowMs - this.#dataMs < dataUseMs) return usedMs;
-    return this.use === LinkUse.CHILD ? usedMs + parentExtraMs : idleMs;
+    const { usedMs, idleMs, leafMs, parentExtraMs, dataUseMs } = this.#config;
+    if (nowMs - this.#dataMs < dataUseMs) return usedMs;
+    const silenceMs = this.#isLeafLink ? leafMs : this.use === LinkUse.NONE ? idleMs : usedMs;
+    return this.use === LinkUse.CHILD ? silenceMs + parentExtraMs : silenceMs;
   }
 
   #measure(sampleMs: number): void {

@@ -1,3 +1,4 @@
+import { Budget } from "../router/budget.js";
 import { CloseCode } from "../wire/codes.js";
 import { PING, PONG } from "../wire/control.js";
 import { Kind, kindOf } from "../wire/kinds.js";
@@ -39,17 +40,18 @@ export class LinkKeeper {
 
   constructor(
     introduction: Introduction,
-    spend: (nowMs: number) => boolean,
     private readonly ports: Ports,
     private readonly config: NodeConfig,
     private readonly stats: LinkStats,
     private readonly hooks: LinkKeeperHooks,
+    nowMs: number,
   ) {
+    const hellos = new Budget(config.hellosPerSecond, config.hellosBurst, nowMs);
     this.#terms = {
       ...introduction,
-      spend: (nowMs) => this.#count(spend(nowMs), "hellosOverBudget"),
-      claim: (key, nowMs) => {
-        const port = ports.claim(key, nowMs);
+      spend: (atMs) => this.#count(hellos.take(atMs), "hellosOverBudget"),
+      claim: (key, atMs) => {
+        const port = ports.claim(key, atMs);
         if (port === undefined) stats.linksRefused++;
         return port;
       },
@@ -214,7 +216,8 @@ export class LinkKeeper {
       }
       this.close(other, CloseCode.DUPLICATE, nowMs);
     }
-    const keepAlive = new KeepAlive(this.config.keepAlive, who.rttMs, nowMs);
+    const isLeafLink = who.leaf || this.#terms.leaf;
+    const keepAlive = new KeepAlive(this.config.keepAlive, isLeafLink, who.rttMs, nowMs);
     this.links.establish(link, { who, keepAlive, upMs: nowMs });
     this.stats.established++;
     this.hooks.up(link, who, nowMs);

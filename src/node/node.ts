@@ -1,7 +1,6 @@
 import type { Crypto, Identity, RandomBytes } from "../crypto/crypto.js";
 import { hmac } from "../crypto/hkdf.js";
 import { VerdictCache } from "../crypto/verdicts.js";
-import { Budget } from "../router/budget.js";
 import type { StoredLocator } from "../router/locators.js";
 import { Router, type RouterEvent } from "../router/router.js";
 import { Endpoint } from "../session/endpoint.js";
@@ -51,8 +50,9 @@ export interface NodeOptions {
  *
  * 1. `handleX` takes what happened: a link opened, sent a message, closed; `connect`, `ping`, `trace`, `lookup` what the user wants.
  * 2. `handleTimeout` is called when `pollTimeout` says so.
- * 3. After each of these: `pollEvent` until it gives undefined, then `pollReady` until it gives −1, and for each link that it names
- *    `pollTransmit` as long as the link takes messages and there is one. The same for a link that takes messages again.
+ * 3. After each of these: `pollEvent` until it gives undefined, `pollReady` until it gives −1, and for each link that it names
+ *    `pollTransmit` as long as the link takes messages and there is one; all again until there are neither events nor messages. For
+ *    a link that takes messages again `pollTransmit` comes first.
  * 4. `pollTimeout` gives the time of the next `handleTimeout`.
  *
  * Received bytes never throw. Time never runs back.
@@ -72,49 +72,23 @@ export class Node {
   #parentChanges = 0;
 
   constructor(options: NodeOptions, nowMs: number) {
-    const { crypto, identity, random, allowedKeys } = options;
-    const networkId = utf8(options.network);
-    if (networkId.length > NETWORK_ID_BYTES_MAX) throw new RangeError("the network id is longer than 64 bytes");
-    const verdicts = options.verdicts ?? new VerdictCache(crypto);
-    const leaf = options.leaf ?? false;
-    this.key = identity.publicKey;
-    this.config = nodeConfig(crypto.name, options.config);
+    const { allowedKeys } = options;
+    const own = ownOf(options);
+    this.key = own.identity.publicKey;
+    this.config = nodeConfig(own.crypto.name, options.config);
     this.#nowMs = nowMs;
-    const { trees, paths } = this.config;
-    this.router = new Router({ ...options, networkId, verdicts, leaf, trees, paths }, nowMs);
+    const { trees, paths, sessions } = this.config;
     const emit = (event: NodeEvent) => void this.#events.push(event);
+    this.router = new Router({ ...options, ...own, trees, paths }, nowMs);
     this.#requests = new Requests(this.key, this.router, this.config, emit);
-    this.#ports = new Ports(this.config);
-    const secret = options.secret ?? new Uint8Array(0);
-    this.#endpoint = new Endpoint(
-      {
-        crypto,
-        identity,
-        networkId,
-        random,
-        secret: secret.length === 0 ? undefined : sessionSecretOf(crypto, secret),
-        locator: () => this.#signedLocator(),
-        config: this.config.sessions,
-      },
-      nowMs,
-    );
+    const locator = () => this.#signedLocator();
+    this.#endpoint = new Endpoint({ ...own, secret: sessionSecretOf(own), locator, config: sessions }, nowMs);
     const hasLink = (port: number) => this.#keeper.links.byPort(port) !== undefined;
     this.#carrier = new SessionCarrier(this.#endpoint, this.router, this.config, hasLink, emit);
-    const { hellosPerSecond, hellosBurst } = this.config;
-    const hellos = new Budget(hellosPerSecond, hellosBurst, nowMs);
-    const introduction = {
-      crypto,
-      verdicts,
-      identity,
-      networkId,
-      leaf,
-      random,
-      secret,
-      admits: (key: Uint8Array) => allowedKeys === undefined || allowedKeys.has(toHex(key)),
-      nextEpoch: () => this.router.epochs.next(),
-    };
-    const spend = (atMs: number) => hellos.take(atMs);
-    this.#keeper = new LinkKeeper(introduction, spend, this.#ports, this.config, this.linkStats, this.#hooks());
+    this.#ports = new Ports(this.config);
+    const admits = (key: Uint8Array) => allowedKeys === undefined || allowedKeys.has(toHex(key));
+    const introduction = { ...own, admits, nextEpoch: () => this.router.epochs.next() };
+    this.#keeper = new LinkKeeper(introduction, this.#ports, this.config, this.linkStats, this.#hooks(), nowMs);
   }
 
   // Links
@@ -334,7 +308,23 @@ export class Node {
   }
 }
 
+/** What a node brings to its hellos, its router and its sessions alike. */
+function ownOf({ crypto, verdicts, identity, random, network, secret, leaf }: NodeOptions) {
+  const networkId = utf8(network);
+  if (networkId.length > NETWORK_ID_BYTES_MAX) throw new RangeError("the network id is longer than 64 bytes");
+  return {
+    crypto,
+    verdicts: verdicts ?? new VerdictCache(crypto),
+    identity,
+    random,
+    networkId,
+    secret: secret ?? new Uint8Array(0),
+    leaf: leaf ?? false,
+  };
+}
+
 /** What sessions mix into their handshake in a private network: 32 bytes that depend on the network's secret alone. */
-function sessionSecretOf(crypto: Crypto, secret: Uint8Array): Uint8Array {
+function sessionSecretOf({ crypto, secret }: { crypto: Crypto; secret: Uint8Array }): Uint8Array | undefined {
+  if (secret.length === 0) return undefined;
   return hmac(crypto, secret, utf8("pinyon/1 session secret")).slice(0, 32);
 }

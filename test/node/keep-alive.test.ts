@@ -23,9 +23,9 @@ t.test(
   "how soon a silent link is pinged follows its use, and a ping without any frame after it is death",
   async (t) => {
     const deathOf = (use: LinkUse) => {
-      const keepAlive = new KeepAlive(config, 20, 0);
+      const keepAlive = new KeepAlive(config, false, 20, 0);
       keepAlive.use = use;
-      return watch(keepAlive, 60_000);
+      return watch(keepAlive, 300_000);
     };
     const { usedMs, idleMs, parentExtraMs, deadMs } = config;
     for (const [use, silenceMs] of [
@@ -43,7 +43,7 @@ t.test(
 
 t.test("data makes a link a used one for a while, whichever way it went", async (t) => {
   for (const pass of ["handleSent", "handleReceived"] as const) {
-    const keepAlive = new KeepAlive(config, 20, 0);
+    const keepAlive = new KeepAlive(config, false, 20, 0);
     keepAlive[pass](true, 100);
     keepAlive.handleReceived(false, 101);
     t.equal(keepAlive.pollTimeout(101), 101 + config.usedMs);
@@ -54,19 +54,19 @@ t.test("data makes a link a used one for a while, whichever way it went", async 
 });
 
 t.test("something sent that nothing follows for a second is asked after at once", async (t) => {
-  const busy = new KeepAlive(config, 20, 0);
+  const busy = new KeepAlive(config, false, 20, 0);
   busy.handleSent(false, 10);
   t.same(watch(busy, 60_000), [
     [config.unheardMs, "ping"],
     [10 + config.deadMs, "dead"],
   ]);
-  const silentForLong = new KeepAlive(config, 20, 0);
+  const silentForLong = new KeepAlive(config, false, 20, 0);
   silentForLong.handleSent(false, 4_000);
   t.same(watch(silentForLong, 4_000), [[4_000, "ping"]]);
 });
 
 t.test("a link that takes no ping is dead once it takes nothing else either", async (t) => {
-  const full = new KeepAlive(config, 20, 0);
+  const full = new KeepAlive(config, false, 20, 0);
   full.handleSent(true, 0);
   t.equal(full.handleTimeout(1_000), "ping");
   full.handleSent(true, 2_500);
@@ -75,7 +75,7 @@ t.test("a link that takes no ping is dead once it takes nothing else either", as
 });
 
 t.test("any frame in time is a sign of life, and silence begins anew", async (t) => {
-  const keepAlive = new KeepAlive(config, 20, 0);
+  const keepAlive = new KeepAlive(config, false, 20, 0);
   keepAlive.use = LinkUse.FULL;
   t.same(watch(keepAlive, config.usedMs), [[config.usedMs, "ping"]]);
   keepAlive.handleReceived(false, config.usedMs);
@@ -83,7 +83,7 @@ t.test("any frame in time is a sign of life, and silence begins anew", async (t)
 });
 
 t.test("a link that is heard is never pinged", async (t) => {
-  const keepAlive = new KeepAlive(config, 20, 0);
+  const keepAlive = new KeepAlive(config, false, 20, 0);
   keepAlive.use = LinkUse.FULL;
   for (let nowMs = 0; nowMs < 60_000; nowMs += 500) {
     keepAlive.handleSent(true, nowMs);
@@ -93,7 +93,7 @@ t.test("a link that is heard is never pinged", async (t) => {
 });
 
 t.test("the round-trip time is smoothed over answered pings alone", async (t) => {
-  const keepAlive = new KeepAlive(config, 100, 0);
+  const keepAlive = new KeepAlive(config, false, 100, 0);
   keepAlive.doubt(1_000);
   const ping = PING.decode(keepAlive.pollPing(() => 0xffff_ffff, 1_000)!);
   t.equal(typeof ping === "number" ? 0 : ping.token, 0xffff_ffff);
@@ -107,7 +107,7 @@ t.test("the round-trip time is smoothed over answered pings alone", async (t) =>
 });
 
 t.test("a doubt asks at once, but never while a ping is out", async (t) => {
-  const keepAlive = new KeepAlive(config, 20, 0);
+  const keepAlive = new KeepAlive(config, false, 20, 0);
   keepAlive.doubt(0);
   t.ok(keepAlive.pollPing(() => 1, 10));
   keepAlive.doubt(1_000);
@@ -119,7 +119,7 @@ t.test("a doubt asks at once, but never while a ping is out", async (t) => {
 });
 
 t.test("a flood of pings is owed one pong at a time, and ends at its budget", async (t) => {
-  const keepAlive = new KeepAlive(config, 20, 0);
+  const keepAlive = new KeepAlive(config, false, 20, 0);
   let taken = 0;
   while (keepAlive.handlePing(taken, 0)) taken++;
   t.equal(taken, config.pingsBurst);

@@ -211,3 +211,13 @@ t.test("an idle network wakes rarely", async (t) => {
   const perNodeAndSecond = (network.hash.count - before) / 20 / 60;
   t.ok(perNodeAndSecond < 2, `${perNodeAndSecond.toFixed(2)} messages a node and second`);
 });
+
+t.test("an idle leaf wakes at most sixty times an hour", async (t) => {
+  const node = (index: number) => ({ leaf: index === 2 });
+  const network = new Network({ seed: 7, graph: line(3), crypto, node });
+  network.run(60_000);
+  const before = network.hosts[2]!.wakes;
+  network.run(3_600_000);
+  const wakes = network.hosts[2]!.wakes - before;
+  t.ok(wakes <= 60, `${wakes} times`);
+});

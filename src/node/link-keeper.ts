@@ -156,8 +156,8 @@ export class LinkKeeper {
   }
 
   /** The trees changed: some links may be used otherwise. */
-  handleUseChanged(): void {
-    this.#dueMs = Number.NEGATIVE_INFINITY;
+  handleUseChanged(nowMs: number): void {
+    this.#dueBy(nowMs);
   }
 
   /** True where the frame is for what is above. */
@@ -221,7 +221,7 @@ export class LinkKeeper {
     this.links.establish(link, { who, keepAlive, upMs: nowMs });
     this.stats.established++;
     this.hooks.up(link, who, nowMs);
-    this.handleUseChanged();
+    this.handleUseChanged(nowMs);
   }
 
   #forget(link: NodeLink, code: CloseCode | undefined, nowMs: number): void {

@@ -247,7 +247,7 @@ export class Node {
     }
     if (this.#parentChanges === this.router.stats.parentChanges) return;
     this.#parentChanges = this.router.stats.parentChanges;
-    this.#keeper.handleUseChanged();
+    this.#keeper.handleUseChanged(nowMs);
   }
 
   #handleRouterEvent(event: RouterEvent, nowMs: number): void {
@@ -311,7 +311,9 @@ export class Node {
 /** What a node brings to its hellos, its router and its sessions alike. */
 function ownOf({ crypto, verdicts, identity, random, network, secret, leaf }: NodeOptions) {
   const networkId = utf8(network);
-  if (networkId.length > NETWORK_ID_BYTES_MAX) throw new RangeError("the network id is longer than 64 bytes");
+  if (networkId.length > NETWORK_ID_BYTES_MAX || networkId.includes(0)) {
+    throw new RangeError("the network id is longer than 64 bytes, or one of them is zero");
+  }
   return {
     crypto,
     verdicts: verdicts ?? new VerdictCache(crypto),

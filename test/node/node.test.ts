@@ -31,6 +31,7 @@ function eventsOf<T extends NodeEvent["type"]>(network: Network, type: T): Extra
 
 t.test("a node refuses what only its own driver can get wrong", async (t) => {
   t.throws(() => new Node(options({ network: "n".repeat(65) }), 0), { message: /64 bytes/ });
+  t.throws(() => new Node(options({ network: "a\0b" }), 0), RangeError);
   const node = new Node(options(), 1_000);
   t.throws(() => node.handleTimeout(999), { message: /time runs back/ });
   t.equal(node.connect(new Uint8Array(32), 1_000), undefined, "a key that is no point");

@@ -1,0 +1,31 @@
+import { Command } from "commander";
+import type { LookupResult } from "../daemon/control-protocol.js";
+import { print, printJson, rtt, table } from "./output.js";
+import { withDaemon } from "./settings.js";
+
+export function lookupCommand(): Command {
+  return new Command("lookup")
+    .description("find a node: its place in each tree and the ports that lead to it")
+    .argument("<node>", "its name or key")
+    .option("--json", "as JSON, times in milliseconds")
+    .action(async (target: string, options: { json?: true }, command: Command) => {
+      const found = await withDaemon(command, (client) => client.request({ verb: "lookup", target }));
+      if (options.json) printJson(found);
+      else print(...lookupLines(found));
+    });
+}
+
+function lookupLines(found: LookupResult): string[] {
+  return [
+    found.name,
+    ...table([
+      ["key", found.key],
+      ["found in", rtt(found.rttMs)],
+      ["route", `ports ${found.route.join(" ")}`],
+      ...found.trees.map(({ rootId, coordinates }, tree) => [
+        `tree ${tree}`,
+        `root ${rootId}, ${coordinates.length === 0 ? "it is the root" : `ports ${coordinates.join(" ")}`}`,
+      ]),
+    ]),
+  ];
+}

@@ -1,0 +1,174 @@
+import { z } from "zod";
+import { type PeerUri, parsePeerUri } from "../link/peer-uri.js";
+import { NETWORK_ID_BYTES_MAX } from "../wire/limits.js";
+import { messageOf } from "./errors.js";
+import { type HostPort, parseHostPort } from "./host-port.js";
+import { keyHex, parseTarget } from "./target.js";
+
+/** The port that a node listens on where nothing else is set. */
+export const DEFAULT_PORT = 18_100;
+/** Where metrics are served where nothing else is set. */
+export const DEFAULT_METRICS: HostPort = { host: "127.0.0.1", port: 18_190 };
+/** The network of a node that names none. */
+export const DEFAULT_NETWORK = "pinyon";
+/** Characters of a pre-shared secret: what a member of the network learns in a hello must not be enough to guess it. */
+const SECRET_CHARS_MIN = 16;
+
+/** A text that `parse` turns into a value; `expected` completes "expected …". */
+function parsed<T>(parse: (text: string) => T | undefined, expected: string) {
+  return z.string({ error: expected }).transform((text, context): T => {
+    const value = parse(text);
+    if (value !== undefined) return value;
+    context.addIssue({ code: "custom", message: expected });
+    return z.NEVER;
+  });
+}
+
+/** Peer URIs say themselves what was expected. */
+const peerUri = z
+  .string({ error: "a peer URI, like wss://relay.example:18100?key=<64 hex digits>" })
+  .transform((text, context): PeerUri => {
+    try {
+      return parsePeerUri(text);
+    } catch (error) {
+      context.addIssue({ code: "custom", message: messageOf(error).replace(/^expected /, "") });
+      return z.NEVER;
+    }
+  });
+
+const hostPort = parsed(parseHostPort, "host:port, like 0.0.0.0:18100 or [::]:18100");
+const allowedKey = parsed((text) => {
+  const key = parseTarget(text);
+  return key === undefined ? undefined : keyHex(key);
+}, "a node's name or its key of 64 hex digits");
+
+const networkId = parsed(
+  (text) => (text !== "" && Buffer.byteLength(text) <= NETWORK_ID_BYTES_MAX ? text : undefined),
+  `a text of 1 to ${NETWORK_ID_BYTES_MAX} bytes`,
+);
+const secret = parsed(
+  (text) => (text.length >= SECRET_CHARS_MIN ? text : undefined),
+  `a text in quotes of at least ${SECRET_CHARS_MIN} characters, like the output of \`openssl rand -base64 32\``,
+);
+
+/** What a config file may hold. Its JSON schema and docs/config.md are made from here; tests keep them equal. */
+export const ConfigSchema = z
+  .strictObject({
+    listen: z
+      .array(hostPort, { error: "a list of host:port, like [0.0.0.0:18100]" })
+      .min(1, { error: "at least one host:port" })
+      .optional()
+      .describe(
+        "Addresses to take links on, `ws` and `wss` alike; port 0 lets the system choose. Unset: every address, port 18100 or the next free one, and only loopback, link-local and private source addresses are admitted.",
+      )
+      .meta({ examples: [["0.0.0.0:18100", "[::]:18100"]] }),
+    peers: z
+      .array(peerUri, { error: "a list of peer URIs" })
+      .default([])
+      .describe(
+        "Peers to keep a link to: `wss://host:port/path?key=<hex>`; `key` is the peer's key and may be repeated, `priority`, `maxbackoff` (seconds) and `password` are optional. Plain `ws://` is for trusted networks only.",
+      )
+      .meta({ examples: [["wss://relay.example:18100?key=<64 hex digits>"]] }),
+    network: z
+      .strictObject({
+        id: networkId
+          .default(DEFAULT_NETWORK)
+          .describe("Name of the network. Nodes of different networks do not link.")
+          .meta({ examples: ["home"] }),
+        secret: secret
+          .optional()
+          .describe("Pre-shared secret of a private network, at least 16 characters. Only nodes that have it link.")
+          .meta({ examples: ["the output of `openssl rand -base64 32`"] }),
+      })
+      .prefault({})
+      .describe("The network that the node belongs to."),
+    allow: z
+      .array(allowedKey, { error: "a list of names or keys" })
+      .optional()
+      .describe("Names or keys of the only nodes that may link to this one. Unset: any node of the network.")
+      .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
+    leaf: z
+      .boolean({ error: "true or false" })
+      .default(false)
+      .describe("Leaf mode, for phones and laptops: the node carries nothing for others and is nobody's parent."),
+    discovery: z
+      .strictObject({
+        enabled: z
+          .boolean({ error: "true or false" })
+          .default(true)
+          .describe("Announce the node on the LAN by multicast DNS and link to the nodes found there."),
+      })
+      .prefault({})
+      .describe("Neighbours on the LAN."),
+    metrics: z
+      .strictObject({
+        listen: hostPort
+          .optional()
+          .describe(
+            "Address of `/metrics` and `/healthz`, which ask for no credential. Unset: 127.0.0.1, port 18190 or the next free one.",
+          )
+          .meta({ examples: ["127.0.0.1:18190"] }),
+      })
+      .prefault({})
+      .describe("Figures for Prometheus."),
+    log: z
+      .strictObject({
+        level: z
+          .enum(["error", "warn", "info", "debug"], { error: "one of error, warn, info, debug" })
+          .default("info")
+          .describe("The least grave lines that are written."),
+      })
+      .prefault({})
+      .describe("Log lines: JSON, or text where the output is a terminal."),
+  })
+  .describe("Config of a Pinyon node. Every key is optional.");
+
+export type Config = z.output<typeof ConfigSchema>;
+
+/** The config of a node that has no file. */
+export function defaultConfig(): Config {
+  return ConfigSchema.parse({});
+}
+
+/** The JSON schema of the file, for editors: docs/config.schema.json. */
+export function configJsonSchema(): Record<string, unknown> {
+  return { ...z.toJSONSchema(ConfigSchema, { io: "input" }), title: "Pinyon config" };
+}
+
+/** One key of the file, for documentation and the comments of a new file. */
+export interface ConfigKey {
+  /** Dotted: `network.id`. */
+  readonly key: string;
+  readonly type: string;
+  /** As YAML; "unset" where the key has no default. */
+  readonly default: string;
+  readonly description: string;
+  /** A value that may stand there. */
+  readonly example: unknown;
+}
+
+interface SchemaNode {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly items?: SchemaNode;
+  readonly default?: unknown;
+  readonly description?: string;
+  readonly examples?: readonly unknown[];
+  readonly properties?: Record<string, SchemaNode>;
+}
+
+/** Every key that holds a value, in the order of the schema. */
+export function configKeys(node: SchemaNode = configJsonSchema(), prefix = ""): ConfigKey[] {
+  return Object.entries(node.properties ?? {}).flatMap(([name, child]) => {
+    const key = prefix + name;
+    if (child.properties !== undefined) return configKeys(child, `${key}.`);
+    const type = child.enum?.join(" | ") ?? (child.items === undefined ? child.type : `list of ${child.items.type}s`);
+    return {
+      key,
+      type: type ?? "any",
+      default: child.default === undefined ? "unset" : JSON.stringify(child.default),
+      description: child.description ?? "",
+      example: child.examples?.[0] ?? child.default,
+    };
+  });
+}

@@ -1,0 +1,122 @@
+import { z } from "zod";
+import type { PinyonCode } from "./errors.js";
+
+/*
+ * The requests of the control socket and their results. Keys are given as server names, times as milliseconds.
+ */
+
+/** A node by name or key. */
+const target = z.string().max(300);
+/** A peer URI, or the peer's name or key. */
+const peer = z.string().max(4_096);
+
+export const ControlRequestSchema = z.discriminatedUnion("verb", [
+  z.strictObject({ verb: z.literal("status") }),
+  z.strictObject({ verb: z.literal("peers") }),
+  z.strictObject({ verb: z.literal("peer-add"), uri: peer }),
+  z.strictObject({ verb: z.literal("peer-rm"), peer }),
+  z.strictObject({ verb: z.literal("ping"), target }),
+  z.strictObject({ verb: z.literal("trace"), target }),
+  z.strictObject({ verb: z.literal("lookup"), target }),
+]);
+export type ControlRequest = z.output<typeof ControlRequestSchema>;
+
+export type ControlResponse =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly error: { readonly code: PinyonCode; readonly message: string } };
+
+export interface LinkInfo {
+  readonly name: string;
+  readonly port: number;
+  /** The other end's address, or the URI dialled. */
+  readonly remote: string;
+  readonly dialled: boolean;
+  readonly rttMs: number;
+  readonly upMs: number;
+}
+
+export interface TreeInfo {
+  /** Undefined where the node has no place in the tree yet. */
+  readonly root: string | undefined;
+  readonly depth: number;
+  /** Undefined at the root. */
+  readonly parent: string | undefined;
+  readonly children: number;
+  /** Keys known to live below this node. */
+  readonly tableEntries: number;
+}
+
+export interface StatusResult {
+  readonly name: string;
+  readonly key: string;
+  readonly version: string;
+  readonly network: string;
+  readonly crypto: "portable" | "native";
+  readonly leaf: boolean;
+  readonly pid: number;
+  readonly uptimeMs: number;
+  readonly listen: readonly string[];
+  /** Only loopback, link-local and private sources are admitted. */
+  readonly localOnly: boolean;
+  readonly metrics: string;
+  readonly links: readonly LinkInfo[];
+  readonly trees: readonly TreeInfo[];
+  readonly routes: number;
+  readonly sessions: number;
+  /** What a person should look at, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+export interface PeerInfo {
+  /** Without its password. */
+  readonly uri: string;
+  readonly origin: "config" | "added" | "discovered";
+  /** The pinned keys' names; none where any key is taken. */
+  readonly names: readonly string[];
+  readonly linked: boolean;
+  /** Why the last dial or link ended; undefined where there was none. */
+  readonly lastError: string | undefined;
+}
+
+export interface PingResult {
+  readonly name: string;
+  readonly rttMs: number;
+  /** Links from here to there. */
+  readonly hops: number;
+}
+
+export interface HopInfo {
+  readonly name: string;
+  /** Undefined where the hop did not answer. */
+  readonly rttMs: number | undefined;
+  /** This node's port towards the next hop; 0 at the target. */
+  readonly egressPort: number;
+}
+
+export interface TraceResult {
+  readonly name: string;
+  readonly hops: readonly HopInfo[];
+}
+
+export interface LookupResult {
+  readonly name: string;
+  readonly key: string;
+  readonly rttMs: number;
+  /** Ports from here to there. */
+  readonly route: readonly number[];
+  /** Its place in each tree: the root's first bytes and the ports from there. */
+  readonly trees: readonly { readonly rootId: string; readonly coordinates: readonly number[] }[];
+}
+
+interface Results {
+  readonly status: StatusResult;
+  readonly peers: readonly PeerInfo[];
+  readonly "peer-add": PeerInfo;
+  readonly "peer-rm": readonly PeerInfo[];
+  readonly ping: PingResult;
+  readonly trace: TraceResult;
+  readonly lookup: LookupResult;
+}
+
+/** What a request is answered with. */
+export type ResultOf<R extends ControlRequest> = Results[R["verb"]];

@@ -1,0 +1,45 @@
+import { existsSync } from "node:fs";
+import type { Crypto, RandomBytes } from "../crypto/crypto.js";
+import { keyToName } from "../wire/name.js";
+import { createAtomic } from "./atomic-file.js";
+import { configTemplate } from "./config-template.js";
+import { ErrorCode, PinyonError, systemCode } from "./errors.js";
+import { createKey, keyPath, readKey, SEED_BYTES } from "./key-file.js";
+import { prepareFolder } from "./state-folder.js";
+
+/** A node as it stands in its state folder. */
+export interface NewNode {
+  readonly name: string;
+  readonly keyFile: string;
+  readonly configFile: string;
+}
+
+/**
+ * Makes a node: its state folder, key and config file. Throws `PINYON_EXISTS`, with nothing made, where there is a key or a
+ * config file; with `onlyMissing` it makes what is not there and leaves the rest.
+ */
+export async function initNode(
+  folder: string,
+  configFile: string,
+  { crypto, random, onlyMissing = false }: { crypto: Crypto; random: RandomBytes; onlyMissing?: boolean },
+): Promise<NewNode> {
+  await prepareFolder(folder);
+  if (!onlyMissing) refuseExisting(keyPath(folder), "key");
+  if (!onlyMissing) refuseExisting(configFile, "config file");
+  const found = await readKey(folder);
+  const seed = found ?? random(SEED_BYTES);
+  if (found === undefined) await createKey(folder, seed);
+  await createAtomic(configFile, configTemplate()).catch((error: unknown) => {
+    if (systemCode(error) !== "EEXIST") throw error;
+  });
+  const name = keyToName(crypto.identityFromSeed(seed).publicKey);
+  return { name, keyFile: keyPath(folder), configFile };
+}
+
+function refuseExisting(path: string, what: string): void {
+  if (!existsSync(path)) return;
+  throw new PinyonError(
+    ErrorCode.EXISTS,
+    `${path}: there is a ${what} already, and it is never overwritten: start its node with \`pinyon run\`, or make another one with --state`,
+  );
+}

@@ -1,0 +1,29 @@
+/** Local limits of the daemon: what each bounds, its unit and what it may cost in memory. */
+
+/** Bytes of one request on the control socket. */
+export const CONTROL_LINE_BYTES_MAX = 16_384;
+/** Bytes of one answer, as a client takes it: the status of a node with a thousand links is 300 kB. */
+export const CONTROL_ANSWER_BYTES_MAX = 8 * 1024 * 1024;
+/** Clients of the control socket at once. Worst case with a line and a chunk each: 3 MiB. */
+export const CONTROL_CLIENTS_MAX = 32;
+/** A control client that asks nothing for so long is cut, in ms. */
+export const CONTROL_IDLE_MS = 60_000;
+
+/** Connections to `/metrics` and `/healthz` at once. */
+export const METRICS_CLIENTS_MAX = 16;
+/** Bytes of a request's line and headers there. */
+export const METRICS_HEADER_BYTES_MAX = 8_192;
+
+/** Peers added by `pinyon peer add`, kept on disk: 300 bytes each, a dialer each. */
+export const ADDED_PEERS_MAX = 256;
+/** Neighbours on the LAN to which a link is dialled; more may dial us. A dialer each. */
+export const DISCOVERED_PEERS_MAX = 16;
+/** Locators kept on disk for the next start, the latest: 1,500 bytes each at most. */
+export const KEPT_LOCATORS_MAX = 1_024;
+/** Locators are written at most once in so long, in ms. */
+export const KEEP_LOCATORS_MS = 30_000;
+
+/** Ports tried, from the default one up, where nothing is configured and they are in use. */
+export const DEFAULT_PORT_TRIES = 10;
+/** A stop that is not complete after so long, in ms, is cut short. */
+export const STOP_TIMEOUT_MS = 3_000;

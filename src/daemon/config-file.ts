@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type Document, isMap, isPair, isScalar, LineCounter, type Node, parseDocument } from "yaml";
 import type { z } from "zod";
-import { type Config, ConfigSchema, configKeys, defaultConfig } from "./config.js";
+import { type Config, ConfigSchema, configKeys, defaultConfig, resolveConfig } from "./config.js";
 import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
 
 type Issue = z.core.$ZodIssue;
@@ -51,7 +51,7 @@ export function readConfig(file: string): Config {
 /** The same of a text; `file` stands in errors. */
 export function parseConfig(text: string, file: string): Config {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: "error" });
   const at = (offset: number) => lines.linePos(offset).line;
   const notYaml = (line: number, message: string, expected: string): ConfigProblem => {
     return { file, line, key: "", found: message.split("\n")[0] ?? "", expected };
@@ -72,7 +72,7 @@ export function parseConfig(text: string, file: string): Config {
   }
   if (value === undefined) return defaultConfig();
   const result = ConfigSchema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success) return resolveConfig(result.data);
   const located = result.error.issues.flatMap((issue) => problemsOf(issue, document, value));
   throw new ConfigError(
     located

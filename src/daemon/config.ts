@@ -13,45 +13,36 @@ export const DEFAULT_METRICS: HostPort = { host: "127.0.0.1", port: 18_190 };
 export const DEFAULT_NETWORK = "pinyon";
 /** Characters of a pre-shared secret: what a member of the network learns in a hello must not be enough to guess it. */
 const SECRET_CHARS_MIN = 16;
+/** Peers in the file: a dialer each. */
+const PEERS_MAX = 256;
 
-/** A text that `parse` turns into a value; `expected` completes "expected …". */
-function parsed<T>(parse: (text: string) => T | undefined, expected: string) {
-  return z.string({ error: expected }).transform((text, context): T => {
-    const value = parse(text);
-    if (value !== undefined) return value;
-    context.addIssue({ code: "custom", message: expected });
-    return z.NEVER;
-  });
+/** A text of which `isValid` holds; `expected` completes "expected …". */
+function text(isValid: (value: string) => boolean, expected: string) {
+  return z.string({ error: expected }).refine(isValid, { error: expected });
 }
 
-/** Peer URIs say themselves what was expected. */
+const hostPort = text((value) => parseHostPort(value) !== undefined, "host:port, like 0.0.0.0:18100 or [::]:18100");
+const allowedKey = text((value) => parseTarget(value) !== undefined, "a node's name or its key of 64 hex digits");
+const networkId = text(
+  (value) => value !== "" && Buffer.byteLength(value) <= NETWORK_ID_BYTES_MAX,
+  `a text of 1 to ${NETWORK_ID_BYTES_MAX} bytes`,
+);
+const secret = text(
+  (value) => value.length >= SECRET_CHARS_MIN,
+  `a text in quotes of at least ${SECRET_CHARS_MIN} characters, like the output of \`openssl rand -base64 32\``,
+);
+/** Says itself what was expected. */
 const peerUri = z
   .string({ error: "a peer URI, like wss://relay.example:18100?key=<64 hex digits>" })
-  .transform((text, context): PeerUri => {
+  .superRefine((value, context) => {
     try {
-      return parsePeerUri(text);
+      parsePeerUri(value);
     } catch (error) {
       context.addIssue({ code: "custom", message: messageOf(error).replace(/^expected /, "") });
-      return z.NEVER;
     }
   });
 
-const hostPort = parsed(parseHostPort, "host:port, like 0.0.0.0:18100 or [::]:18100");
-const allowedKey = parsed((text) => {
-  const key = parseTarget(text);
-  return key === undefined ? undefined : keyHex(key);
-}, "a node's name or its key of 64 hex digits");
-
-const networkId = parsed(
-  (text) => (text !== "" && Buffer.byteLength(text) <= NETWORK_ID_BYTES_MAX ? text : undefined),
-  `a text of 1 to ${NETWORK_ID_BYTES_MAX} bytes`,
-);
-const secret = parsed(
-  (text) => (text.length >= SECRET_CHARS_MIN ? text : undefined),
-  `a text in quotes of at least ${SECRET_CHARS_MIN} characters, like the output of \`openssl rand -base64 32\``,
-);
-
-/** What a config file may hold. Its JSON schema and docs/config.md are made from here; tests keep them equal. */
+/** What a config file may hold, as it stands there. Its JSON schema and docs/config.md are made from here; tests keep them equal. */
 export const ConfigSchema = z
   .strictObject({
     listen: z
@@ -64,6 +55,7 @@ export const ConfigSchema = z
       .meta({ examples: [["0.0.0.0:18100", "[::]:18100"]] }),
     peers: z
       .array(peerUri, { error: "a list of peer URIs" })
+      .max(PEERS_MAX, { error: `at most ${PEERS_MAX} peers` })
       .default([])
       .describe(
         "Peers to keep a link to: `wss://host:port/path?key=<hex>`; `key` is the peer's key and may be repeated, `priority`, `maxbackoff` (seconds) and `password` are optional. Plain `ws://` is for trusted networks only.",
@@ -123,11 +115,32 @@ export const ConfigSchema = z
   })
   .describe("Config of a Pinyon node. Every key is optional.");
 
-export type Config = z.output<typeof ConfigSchema>;
+type ConfigText = z.output<typeof ConfigSchema>;
+
+/** A config file's content, with its texts read. */
+export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | "network"> {
+  /** Undefined: all addresses and the default port, for local sources only. */
+  readonly listen: readonly HostPort[] | undefined;
+  readonly peers: readonly PeerUri[];
+  /** Keys in hex; undefined: any. */
+  readonly allow: ReadonlySet<string> | undefined;
+  readonly metrics: { readonly listen: HostPort | undefined };
+}
+
+/** Reads the texts of a config that `ConfigSchema` has found good. */
+export function resolveConfig({ listen, peers, allow, metrics, ...rest }: ConfigText): Config {
+  return {
+    ...rest,
+    listen: listen?.map((value) => parseHostPort(value)!),
+    peers: peers.map(parsePeerUri),
+    allow: allow && new Set(allow.map((value) => keyHex(parseTarget(value)!))),
+    metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
+  };
+}
 
 /** The config of a node that has no file. */
 export function defaultConfig(): Config {
-  return ConfigSchema.parse({});
+  return resolveConfig(ConfigSchema.parse({}));
 }
 
 /** The JSON schema of the file, for editors: docs/config.schema.json. */

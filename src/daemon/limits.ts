@@ -27,3 +27,5 @@ export const KEEP_LOCATORS_MS = 30_000;
 export const DEFAULT_PORT_TRIES = 10;
 /** A stop that is not complete after so long, in ms, is cut short. */
 export const STOP_TIMEOUT_MS = 3_000;
+/** Dialers are looked at so often, in ms, beside each change. */
+export const RECONCILE_MS = 1_000;

@@ -143,11 +143,11 @@ export class Peers {
   reconcile(): void {
     const nowMs = this.#options.timers.nowMs();
     for (const [id, entry] of this.#entries) {
-      const { dialer, origin } = entry;
-      const { state } = dialer.status();
+      const { dialer, otherHosts } = entry;
+      const { state, lastError } = dialer.status();
       if (state === "connected") continue;
       if (this.#isLinked(entry)) dialer.stop();
-      else if (origin === "discovered" && state === "waiting") this.#tryNextHost(id, entry);
+      else if (otherHosts.length > 0 && lastError !== undefined) this.#tryNextHost(id, entry);
       else if (state === "idle" && nowMs >= entry.notBeforeMs && this.#isFirstChoice(entry)) dialer.start();
     }
   }

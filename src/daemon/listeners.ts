@@ -1,0 +1,72 @@
+import { Listener, type ListenerOptions } from "../link/listener.js";
+import { DEFAULT_PORT } from "./config.js";
+import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
+import { formatHostPort, type HostPort } from "./host-port.js";
+import { DEFAULT_PORT_TRIES } from "./limits.js";
+
+/**
+ * Opens a listener for each address; without any, one for all addresses that admits local sources alone, on the default port
+ * or the next free one. Throws `PINYON_LISTEN`, with none left open.
+ */
+export async function openListeners(
+  addresses: readonly HostPort[] | undefined,
+  options: Omit<ListenerOptions, "admit">,
+): Promise<Listener[]> {
+  if (addresses === undefined) {
+    return [await firstFree(DEFAULT_PORT, "listen", (port) => openListener(options, { port }))];
+  }
+  const listeners: Listener[] = [];
+  try {
+    for (const address of addresses) {
+      const open = openListener({ ...options, admit: () => true }, address);
+      listeners.push(await open.catch((error: unknown) => Promise.reject(listenError(error, address, "listen"))));
+    }
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close()));
+    throw error;
+  }
+  return listeners;
+}
+
+async function openListener(
+  options: ListenerOptions,
+  { port, host }: { port: number; host?: string },
+): Promise<Listener> {
+  const listener = new Listener(options);
+  await listener.listen(port, host);
+  return listener;
+}
+
+/**
+ * Opens something on the first free port from a default one up, so that several nodes on one machine need no config. `key` is
+ * the config key that sets the address.
+ */
+export async function firstFree<T>(first: number, key: string, open: (port: number) => Promise<T>): Promise<T> {
+  for (let port = first; ; port++) {
+    try {
+      return await open(port);
+    } catch (error) {
+      if (systemCode(error) !== "EADDRINUSE") throw error;
+      if (port + 1 < first + DEFAULT_PORT_TRIES) continue;
+      throw new PinyonError(
+        ErrorCode.LISTEN,
+        `ports ${first} to ${port} are all in use: set \`${key}\` in the config file to an address with a free port`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** Why a configured address cannot be listened on, for a person. */
+export function listenError(error: unknown, address: HostPort, key: string): PinyonError {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another program listens there: stop it, or change",
+    EACCES: "this user may not listen on that port: choose one above 1023 in",
+    EADDRNOTAVAIL: "this machine has no such address: change",
+    ENOTFOUND: "the host name is unknown: change",
+  };
+  const reason = reasons[systemCode(error) ?? ""] ?? `${messageOf(error)}: change`;
+  return new PinyonError(ErrorCode.LISTEN, `${formatHostPort(address)}: ${reason} \`${key}\` in the config file`, {
+    cause: error,
+  });
+}

@@ -3,6 +3,7 @@ import { initNode } from "../daemon/init.js";
 import { configPath } from "../daemon/state-folder.js";
 import { chooseCrypto } from "../driver/choose-crypto.js";
 import { systemRandom } from "../driver/random.js";
+import { commandText } from "./greeting.js";
 import { print, table } from "./output.js";
 import { folderOf } from "./settings.js";
 
@@ -21,13 +22,7 @@ export function initCommand(): Command {
           ["key", `${node.keyFile} (keep a copy: without it the name is lost, and who has it is this node)`],
           ["config", node.configFile],
         ]),
-        `Start it with \`pinyon${folderFlag(command)} run\`.`,
+        `Start it with \`${commandText(command)} run\`.`,
       );
     });
-}
-
-/** What the next command needs to mean the same node. */
-function folderFlag(command: Command): string {
-  const { state } = command.optsWithGlobals<{ state?: string }>();
-  return state === undefined ? "" : ` --state ${state}`;
 }

@@ -22,10 +22,13 @@ function lookupLines(found: LookupResult): string[] {
       ["key", found.key],
       ["found in", rtt(found.rttMs)],
       ["route", `ports ${found.route.join(" ")}`],
-      ...found.trees.map(({ rootId, coordinates }, tree) => [
-        `tree ${tree}`,
-        `root ${rootId}, ${coordinates.length === 0 ? "it is the root" : `ports ${coordinates.join(" ")}`}`,
-      ]),
+      ...found.trees.map((place, tree) => [`tree ${tree}`, placeText(place)]),
     ]),
   ];
+}
+
+function placeText(place: LookupResult["trees"][number]): string {
+  if (place === null) return "no place";
+  const { rootId, coordinates } = place;
+  return `root ${rootId}…, ${coordinates.length === 0 ? "it is the root" : `ports ${coordinates.join(" ")}`}`;
 }

@@ -43,7 +43,7 @@ function peerLines(peers: readonly PeerInfo[]): string[] {
     ...peers.map(({ uri, origin, linked, lastError }) => [
       uri,
       origin,
-      linked ? "linked" : `not linked${lastError === undefined ? " yet" : `: ${lastError}`}`,
+      linked ? "linked" : `not linked${lastError === null ? " yet" : `: ${lastError}`}`,
     ]),
   ]);
 }

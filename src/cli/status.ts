@@ -24,14 +24,15 @@ export function statusLines(status: StatusResult): string[] {
       ["listens on", status.listen.join(", ") + (status.localOnly ? " (local addresses only)" : "")],
       ["metrics", `http://${status.metrics}/metrics`],
       ["running", `${duration(status.uptimeMs)}, pinyon ${status.version}, ${status.crypto} crypto, pid ${status.pid}`],
-      ["in use", `${count(status.routes, "route")}, ${count(status.sessions, "session")}`],
+      ["LAN", status.discovery],
+      ["sessions", `${status.sessions}`],
     ]),
     "",
     `${count(links.length, "link")}${links.length === 0 ? "" : ":"}`,
     ...(links.length === 0 ? [] : table([["NODE", "PORT", "ADDRESS", "WAY", "RTT", "UP"], ...links.map(linkRow)])),
     "",
     "trees:",
-    ...table([["TREE", "ROOT", "DEPTH", "PARENT", "CHILDREN", "KEYS BELOW"], ...trees.map(treeRow)]),
+    ...table([["TREE", "ROOT", "DEPTH", "PARENT", "KEYS BELOW"], ...trees.map(treeRow)]),
     ...(status.warnings.length === 0 ? [] : ["", "to look at:", ...status.warnings.map((text) => `  ${text}`)]),
   ];
 }
@@ -42,7 +43,7 @@ function linkRow(link: LinkInfo): string[] {
 }
 
 function treeRow(tree: TreeInfo, number: number): string[] {
-  if (tree.root === undefined) return [`${number}`, "none yet"];
-  const parent = tree.parent === undefined ? "this node is the root" : shortName(tree.parent);
-  return [`${number}`, shortName(tree.root), `${tree.depth}`, parent, `${tree.children}`, `${tree.tableEntries}`];
+  if (tree.root === null) return [`${number}`, "none yet"];
+  const parent = tree.parent === null ? "this node is the root" : shortName(tree.parent);
+  return [`${number}`, shortName(tree.root), `${tree.depth}`, parent, `${tree.tableEntries}`];
 }

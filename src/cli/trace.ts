@@ -20,5 +20,5 @@ function traceLines({ name, hops }: TraceResult): string[] {
 }
 
 function hopRow({ name, rttMs }: HopInfo, index: number): string[] {
-  return [`${index + 1}`, name, rttMs === undefined ? "no answer" : rtt(rttMs)];
+  return [`${index + 1}`, name ?? "no answer", rttMs === null ? "" : rtt(rttMs)];
 }

@@ -36,12 +36,12 @@ export interface LinkInfo {
 }
 
 export interface TreeInfo {
-  /** Undefined where the node has no place in the tree yet. */
-  readonly root: string | undefined;
+  /** Null where the node has no place in the tree yet. */
+  readonly root: string | null;
+  /** Links from the root to the node. */
   readonly depth: number;
-  /** Undefined at the root. */
-  readonly parent: string | undefined;
-  readonly children: number;
+  /** Null at the root. */
+  readonly parent: string | null;
   /** Keys known to live below this node. */
   readonly tableEntries: number;
 }
@@ -59,9 +59,10 @@ export interface StatusResult {
   /** Only loopback, link-local and private sources are admitted. */
   readonly localOnly: boolean;
   readonly metrics: string;
+  /** What LAN discovery does. */
+  readonly discovery: string;
   readonly links: readonly LinkInfo[];
   readonly trees: readonly TreeInfo[];
-  readonly routes: number;
   readonly sessions: number;
   /** What a person should look at, a sentence each. */
   readonly warnings: readonly string[];
@@ -74,8 +75,8 @@ export interface PeerInfo {
   /** The pinned keys' names; none where any key is taken. */
   readonly names: readonly string[];
   readonly linked: boolean;
-  /** Why the last dial or link ended; undefined where there was none. */
-  readonly lastError: string | undefined;
+  /** Why the last dial or link ended; null where none has. */
+  readonly lastError: string | null;
 }
 
 export interface PingResult {
@@ -85,12 +86,13 @@ export interface PingResult {
   readonly hops: number;
 }
 
+/** A node on a route; all null where it did not answer. */
 export interface HopInfo {
-  readonly name: string;
-  /** Undefined where the hop did not answer. */
-  readonly rttMs: number | undefined;
-  /** This node's port towards the next hop; 0 at the target. */
-  readonly egressPort: number;
+  readonly name: string | null;
+  /** From the asking node and back. */
+  readonly rttMs: number | null;
+  /** The port by which the node before it sends to it. */
+  readonly port: number | null;
 }
 
 export interface TraceResult {
@@ -104,8 +106,8 @@ export interface LookupResult {
   readonly rttMs: number;
   /** Ports from here to there. */
   readonly route: readonly number[];
-  /** Its place in each tree: the root's first bytes and the ports from there. */
-  readonly trees: readonly { readonly rootId: string; readonly coordinates: readonly number[] }[];
+  /** Its place in each tree: the root's first bytes in hex and the ports from there; null where it has none. */
+  readonly trees: readonly ({ readonly rootId: string; readonly coordinates: readonly number[] } | null)[];
 }
 
 interface Results {

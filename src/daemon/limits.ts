@@ -25,7 +25,9 @@ export const KEEP_LOCATORS_MS = 30_000;
 
 /** Ports tried, from the default one up, where nothing is configured and they are in use. */
 export const DEFAULT_PORT_TRIES = 10;
-/** A stop that is not complete after so long, in ms, is cut short. */
-export const STOP_TIMEOUT_MS = 3_000;
+/** At a stop, peers that do not answer the goodbye are left after so long, in ms: the whole takes three seconds at most. */
+export const STOP_LINKS_MS = 2_000;
+/** Warnings that `status` shows, the latest. */
+export const WARNINGS_MAX = 20;
 /** Dialers are looked at so often, in ms, beside each change. */
 export const RECONCILE_MS = 1_000;

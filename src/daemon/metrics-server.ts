@@ -1,8 +1,10 @@
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
+import { DEFAULT_METRICS } from "./config.js";
 import type { HostPort } from "./host-port.js";
 import { METRICS_CLIENTS_MAX, METRICS_HEADER_BYTES_MAX } from "./limits.js";
+import { firstFree, listenError } from "./listeners.js";
 import type { Log } from "./logs.js";
 
 const TEXT = "text/plain; charset=utf-8";
@@ -12,7 +14,7 @@ const PATHS = "/metrics for Prometheus, /healthz for a supervisor\n";
 export class MetricsServer {
   readonly #server: Server;
 
-  constructor(
+  private constructor(
     private readonly registry: Registry,
     private readonly log: Log,
   ) {
@@ -31,11 +33,18 @@ export class MetricsServer {
     });
   }
 
-  /** Rejects with the system's error. */
-  async listen({ host, port }: HostPort): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject).listen({ host, port }, resolve);
-    });
+  /** Listens on an address, or on the default one or the next free port. Throws `PINYON_LISTEN`. */
+  static async open(registry: Registry, address: HostPort | undefined, log: Log): Promise<MetricsServer> {
+    const server = new MetricsServer(registry, log);
+    if (address === undefined) {
+      const { host, port } = DEFAULT_METRICS;
+      await firstFree(port, "metrics.listen", (free) => server.#listen({ host, port: free }));
+    } else {
+      await server.#listen(address).catch((error: unknown) => {
+        throw listenError(error, address, "metrics.listen");
+      });
+    }
+    return server;
   }
 
   address(): HostPort {
@@ -47,6 +56,15 @@ export class MetricsServer {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  #listen({ host, port }: HostPort): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once("error", reject).listen({ host, port }, () => {
+        this.#server.removeListener("error", reject);
+        resolve();
+      });
+    });
   }
 
   async #answerMetrics(response: ServerResponse): Promise<void> {

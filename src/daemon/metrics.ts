@@ -49,6 +49,11 @@ function register(registry: Registry, { name, kind, help, label, read }: Metric)
   }
 }
 
+/** A figure that goes up and down. */
+export function gauge(name: string, help: string, read: Metric["read"]): Metric {
+  return { name: `pinyon_${name}`, kind: "gauge", help, read };
+}
+
 /** The counters of a stats object, a metric each: `pinyon_<part>_<counter>_total`. `help` has a sentence for every one. */
 export function counters<T extends object>(
   part: string,

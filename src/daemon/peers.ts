@@ -218,7 +218,7 @@ export class Peers {
       origin,
       names: keys.map((key) => keyToName(key)),
       linked: this.#isLinked(entry),
-      lastError: dialer.status().lastError,
+      lastError: dialer.status().lastError ?? null,
     };
   }
 }

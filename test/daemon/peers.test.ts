@@ -30,7 +30,7 @@ function scene(t: Test, allowed: (key: Uint8Array) => boolean = () => true) {
   t.teardown(() => peers.stop());
   const dials = () => peers.dialerStats.dials;
   /** A dial has failed. */
-  const failed = () => until("a dial fails", () => peers.list().some(({ lastError }) => lastError !== undefined));
+  const failed = () => until("a dial fails", () => peers.list().some(({ lastError }) => lastError !== null));
   return { timers, linked, peers, dials, failed };
 }
 
@@ -77,7 +77,7 @@ t.test("of several URIs of one node that with the lower priority is tried first"
   t.equal(dials(), 1);
   await failed();
   timers.advance(RECONCILE_MS / 2);
-  t.equal(peers.list().filter(({ lastError }) => lastError !== undefined).length, 1);
+  t.equal(peers.list().filter(({ lastError }) => lastError !== null).length, 1);
   t.equal(dials(), 3, "both, now that the first has failed");
 });
 

@@ -1,0 +1,79 @@
+import { parsePeerUri } from "../link/peer-uri.js";
+import { decodePlace, locatorPlace } from "../wire/locator.js";
+import { keyToName } from "../wire/name.js";
+import type { ControlRequest, LookupResult, PeerInfo, PingResult, ResultOf, TraceResult } from "./control-protocol.js";
+import type { Daemon } from "./daemon.js";
+import { ErrorCode, PinyonError } from "./errors.js";
+import { statusOf } from "./status.js";
+import { keyHex, targetKey } from "./target.js";
+
+/** Does what a control request asks of the node. Rejects with a `PinyonError` or an error of the folders below. */
+export async function answerRequest(daemon: Daemon, request: ControlRequest): Promise<ResultOf<ControlRequest>> {
+  switch (request.verb) {
+    case "status":
+      return statusOf(daemon);
+    case "peers":
+      return daemon.peers.list();
+    case "peer-add":
+      return addPeer(daemon, request.uri);
+    case "peer-rm": {
+      const removed = daemon.peers.remove(request.peer);
+      daemon.savePeers();
+      return removed;
+    }
+    case "ping":
+      return ping(daemon, targetKey(request.target));
+    case "trace":
+      return trace(daemon, targetKey(request.target));
+    case "lookup":
+      return lookup(daemon, targetKey(request.target));
+  }
+}
+
+function addPeer(daemon: Daemon, uri: string): PeerInfo {
+  const peer = daemon.peers.add(parsePeerUri(uri), "added");
+  daemon.savePeers();
+  return peer;
+}
+
+async function ping({ overlay }: Daemon, key: Uint8Array): Promise<PingResult> {
+  const { ok, reason, rttMs, hops } = await overlay.ping(key);
+  if (!ok) throw unreachable(key, reason);
+  return { name: keyToName(key), rttMs, hops };
+}
+
+async function trace({ overlay }: Daemon, key: Uint8Array): Promise<TraceResult> {
+  const { ok, reason, hops } = await overlay.trace(key);
+  if (!ok) throw unreachable(key, reason);
+  return {
+    name: keyToName(key),
+    hops: hops.map((hop) => {
+      if (hop === undefined) return { name: null, rttMs: null, port: null };
+      return { name: keyToName(hop.key), rttMs: hop.rttMs, port: hop.port };
+    }),
+  };
+}
+
+async function lookup({ overlay }: Daemon, key: Uint8Array): Promise<LookupResult> {
+  const { ok, reason, locator, route, rttMs } = await overlay.lookup(key);
+  if (!ok) throw unreachable(key, reason);
+  const place = locator === undefined ? undefined : decodePlace(locatorPlace(locator));
+  return {
+    name: keyToName(key),
+    key: keyHex(key),
+    rttMs,
+    route: [...route],
+    trees: (place ?? []).map((position) => {
+      if (position === undefined) return null;
+      return { rootId: keyHex(position.rootId), coordinates: [...position.coordinates] };
+    }),
+  };
+}
+
+function unreachable(key: Uint8Array, reason: string | undefined): PinyonError {
+  const why = reason ?? "no answer";
+  return new PinyonError(
+    ErrorCode.UNREACHABLE,
+    `${keyToName(key)}: ${why}: is it running, and linked to this network?`,
+  );
+}

@@ -1,0 +1,269 @@
+import type { CryptoChoice } from "../driver/choose-crypto.js";
+import { Clock } from "../driver/clock.js";
+import { Overlay } from "../driver/overlay.js";
+import type { OverlaySession } from "../driver/overlay-session.js";
+import { systemRandom } from "../driver/random.js";
+import { selfSignedCertificate } from "../link/certificate.js";
+import { Discovery } from "../link/discovery.js";
+import type { Link } from "../link/link.js";
+import type { Listener } from "../link/listener.js";
+import { formatPeerUri, parsePeerUri } from "../link/peer-uri.js";
+import { Node } from "../node/node.js";
+import type { StoredLocator } from "../router/locators.js";
+import { utf8 } from "../wire/bytes.js";
+import { keyToName } from "../wire/name.js";
+import type { Config } from "./config.js";
+import { answerRequest } from "./control-answers.js";
+import { ControlServer } from "./control-server.js";
+import { daemonMetrics } from "./daemon-metrics.js";
+import { ErrorCode, messageOf, PinyonError } from "./errors.js";
+import { KeptState } from "./kept-state.js";
+import { keyPath, readKey } from "./key-file.js";
+import { STOP_LINKS_MS, WARNINGS_MAX } from "./limits.js";
+import { openListeners } from "./listeners.js";
+import type { Log } from "./logs.js";
+import { metricsRegistry } from "./metrics.js";
+import { MetricsServer } from "./metrics-server.js";
+import { Peers } from "./peers.js";
+import { controlPath, lockStateFolder } from "./state-folder.js";
+import { keyHex } from "./target.js";
+
+export interface DaemonOptions {
+  /** The state folder. */
+  readonly folder: string;
+  readonly config: Config;
+  readonly crypto: CryptoChoice;
+  readonly log: Log;
+  /** Takes each session with another node, whoever asked for it. */
+  readonly onSession?: (session: OverlaySession) => void;
+}
+
+/** A link whose hello is complete. */
+export interface UpLink {
+  readonly link: Link;
+  readonly key: Uint8Array;
+  readonly sinceMs: number;
+}
+
+/** What a node finds in its state folder. */
+interface Found {
+  readonly seed: Uint8Array;
+  readonly kept: KeptState;
+  readonly epoch: number;
+  readonly locators: readonly StoredLocator[];
+  readonly peers: readonly string[];
+}
+
+/**
+ * A node with all that it needs to run. It starts in this order: lock and state, node, listeners, control socket, metrics, peers,
+ * discovery; what fails on the way undoes what was done. It stops in the opposite order.
+ */
+export class Daemon {
+  readonly clock = new Clock();
+  readonly startedMs = this.clock.nowMs();
+  readonly name: string;
+  readonly overlay: Overlay;
+  readonly peers: Peers;
+  /** By the neighbour's key in hex. */
+  readonly links = new Map<string, UpLink>();
+  listeners: readonly Listener[] = [];
+  discovery: Discovery | undefined;
+  control: ControlServer | undefined;
+  metrics: MetricsServer | undefined;
+  /** Errors that nobody caught. */
+  faults = 0;
+  readonly #kept: KeptState;
+  readonly #seed: Uint8Array;
+  #stopped: Promise<void> | undefined;
+
+  /** Starts a node. Throws a `PinyonError` that says what to do. */
+  static async start(options: DaemonOptions): Promise<Daemon> {
+    const unlock = await lockStateFolder(options.folder);
+    let daemon: Daemon | undefined;
+    try {
+      const warnings: string[] = [];
+      const found = await findState(options.folder, (text) => noteWarning(warnings, options.log, text));
+      daemon = new Daemon(options, found, warnings, unlock);
+      await daemon.#open(found.peers);
+      return daemon;
+    } catch (error) {
+      if (daemon === undefined) unlock();
+      else await daemon.stop();
+      throw error;
+    }
+  }
+
+  private constructor(
+    readonly options: DaemonOptions,
+    { seed, kept, epoch, locators }: Found,
+    /** What a person should look at, a sentence each. */
+    readonly warnings: string[],
+    private readonly unlock: () => void,
+  ) {
+    const {
+      config,
+      crypto: { crypto, fallbackReason },
+      log,
+      onSession,
+    } = options;
+    this.#kept = kept;
+    this.#seed = seed;
+    const { network, leaf, allow } = config;
+    const node = new Node(
+      {
+        crypto,
+        identity: crypto.identityFromSeed(seed),
+        random: systemRandom,
+        network: network.id,
+        ...(network.secret === undefined ? {} : { secret: utf8(network.secret) }),
+        leaf,
+        ...(allow === undefined ? {} : { allowedKeys: allow }),
+        storedEpoch: epoch,
+        wallMs: Date.now(),
+        storedLocators: locators,
+      },
+      this.clock.nowMs(),
+    );
+    this.name = keyToName(node.key);
+    this.overlay = new Overlay({
+      node,
+      timers: this.clock,
+      onPersist: (value) => kept.saveEpoch(value),
+      onLocator: (locator) => kept.saveLocator(locator),
+      onLinkUp: (link, key) => this.#handleLinkUp(link, key),
+      onLinkDown: (link, key, { code, reason }) => this.#handleLinkDown(link, key, code, reason),
+      ...(onSession === undefined ? {} : { onSession }),
+    });
+    this.peers = new Peers({
+      key: node.key,
+      timers: this.clock,
+      random: Math.random,
+      onLink: ({ link, keys, secret }) =>
+        this.overlay.attach(link, { keys, secret: secret === undefined ? undefined : utf8(secret) }),
+      isLinked: (key) => this.links.has(keyHex(key)),
+      isAllowed: (key) => allow === undefined || allow.has(keyHex(key)),
+    });
+    if (fallbackReason !== undefined)
+      this.warn(`the native crypto cannot be loaded, so all is slower: ${fallbackReason}`);
+    log.info({ node: this.name }, "node loaded");
+  }
+
+  /** Stops the node, within three seconds: tells its peers, writes what it keeps, frees the folder. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  /** Notes what a person should look at. */
+  warn(text: string): void {
+    noteWarning(this.warnings, this.options.log, text);
+  }
+
+  /** An error that nobody caught. The node goes on: whatever it was, it must not take the links of others with it. */
+  handleFault(error: unknown): void {
+    this.faults++;
+    this.options.log.error({ err: error }, `fault: ${messageOf(error)}`);
+  }
+
+  /** Keeps the added peers on disk. */
+  savePeers(): void {
+    this.#kept.savePeers(this.peers.added());
+  }
+
+  async #open(addedPeers: readonly string[]): Promise<void> {
+    const { folder, config, log } = this.options;
+    this.listeners = await openListeners(config.listen, {
+      certificate: selfSignedCertificate(this.#seed, this.name),
+      timers: this.clock,
+      onLink: (link) => this.overlay.attach(link),
+    });
+    this.control = await ControlServer.listen(controlPath(folder), (request) => answerRequest(this, request), log);
+    this.metrics = await MetricsServer.open(metricsRegistry(daemonMetrics(this)), config.metrics.listen, log);
+    const known = new Set<string>();
+    for (const uri of config.peers) {
+      if (!known.has(formatPeerUri(uri))) this.peers.add(uri, "config");
+      known.add(formatPeerUri(uri));
+    }
+    for (const text of addedPeers) if (!known.has(text)) this.#addKept(text);
+    if (config.discovery.enabled) this.#discover();
+  }
+
+  #addKept(text: string): void {
+    try {
+      this.peers.add(parsePeerUri(text), "added");
+    } catch (error) {
+      this.warn(`a kept peer cannot be used: ${messageOf(error)}`);
+    }
+  }
+
+  #discover(): void {
+    const { config, crypto } = this.options;
+    const port = this.listeners[0]?.address()?.port;
+    if (port === undefined) return;
+    this.discovery = new Discovery({
+      key: this.overlay.node.key,
+      networkId: config.network.id,
+      hash: (message) => crypto.crypto.hash(message),
+      port,
+      timers: this.clock,
+      random: Math.random,
+      onPeer: (peer) => this.peers.handleLanPeer(peer),
+    });
+    this.discovery.start();
+  }
+
+  #handleLinkUp(link: Link, key: Uint8Array): void {
+    this.options.log.info({ peer: keyToName(key), address: link.remote, dialled: link.dialled }, "link up");
+    this.links.set(keyHex(key), { link, key, sinceMs: this.clock.nowMs() });
+    this.peers.handleLinkUp(link, key);
+  }
+
+  #handleLinkDown(link: Link, key: Uint8Array | undefined, code: number | undefined, reason: string): void {
+    const { log } = this.options;
+    if (key === undefined) {
+      log.debug({ address: link.remote, code, reason }, "link without hello ended");
+      return;
+    }
+    log.info({ peer: keyToName(key), address: link.remote, code, reason }, "link down");
+    // A newer link to the same node may have taken its place.
+    if (this.links.get(keyHex(key))?.link === link) this.links.delete(keyHex(key));
+    this.peers.reconcile();
+  }
+
+  async #stop(): Promise<void> {
+    this.peers.stop();
+    await this.control?.close();
+    await this.metrics?.close();
+    const links = [this.discovery?.stop(), this.overlay.stop(), ...this.listeners.map((listener) => listener.close())];
+    await within(STOP_LINKS_MS, Promise.allSettled(links));
+    await this.#kept.flush();
+    this.unlock();
+    this.options.log.info({ node: this.name }, "node stopped");
+  }
+}
+
+async function findState(folder: string, warn: (text: string) => void): Promise<Found> {
+  const seed = await readKey(folder);
+  if (seed === undefined) {
+    throw new PinyonError(ErrorCode.KEY, `${keyPath(folder)}: there is no key: make one with \`pinyon init\``);
+  }
+  const kept = new KeptState(folder, warn);
+  const [epoch, locators, peers] = await Promise.all([kept.loadEpoch(), kept.loadLocators(), kept.loadPeers()]);
+  return { seed, kept, epoch, locators, peers };
+}
+
+function noteWarning(warnings: string[], log: Log, text: string): void {
+  log.warn(text);
+  if (!warnings.includes(text)) warnings.push(text);
+  if (warnings.length > WARNINGS_MAX) warnings.shift();
+}
+
+/** Settles with `work`, or after so long. */
+async function within(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  await Promise.race([work, timeout]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,70 @@
+import { keyToName } from "../wire/name.js";
+import type { LinkInfo, StatusResult, TreeInfo } from "./control-protocol.js";
+import type { Daemon } from "./daemon.js";
+import { formatHostPort } from "./host-port.js";
+import { keyHex } from "./target.js";
+import { VERSION } from "./version.js";
+
+/** What a node is and sees at this moment, for people and scripts. */
+export function statusOf(daemon: Daemon): StatusResult {
+  const { options, overlay, clock, discovery, metrics } = daemon;
+  const { key, links, trees, sessions } = overlay.status();
+  const nameAtPort = new Map(links.map((link) => [link.port, keyToName(link.key)]));
+  return {
+    name: daemon.name,
+    key: keyHex(key),
+    version: VERSION,
+    network: options.config.network.id,
+    crypto: options.crypto.crypto.name,
+    leaf: options.config.leaf,
+    pid: process.pid,
+    uptimeMs: clock.nowMs() - daemon.startedMs,
+    listen: listenAddresses(daemon),
+    localOnly: options.config.listen === undefined,
+    metrics: metrics === undefined ? "" : formatHostPort(metrics.address()),
+    discovery: discovery?.status() ?? "off",
+    links: links.map((link): LinkInfo => {
+      const name = keyToName(link.key);
+      const remote = daemon.links.get(keyHex(link.key))?.link.remote ?? "";
+      return {
+        name,
+        port: link.port,
+        remote,
+        dialled: link.dialled,
+        rttMs: link.rttMs,
+        upMs: clock.nowMs() - link.upMs,
+      };
+    }),
+    trees: trees.map(
+      ({ root, coordinates, parentPort, tableSize }): TreeInfo => ({
+        root: root === undefined ? null : keyToName(root),
+        depth: coordinates?.length ?? 0,
+        parent: nameAtPort.get(parentPort) ?? null,
+        tableEntries: tableSize,
+      }),
+    ),
+    sessions: sessions.length,
+    warnings: warningsOf(daemon, links.length),
+  };
+}
+
+/** Where a node listens, as `host:port`. */
+export function listenAddresses({ listeners }: Daemon): string[] {
+  return listeners.flatMap((listener) => {
+    const address = listener.address();
+    return address === undefined ? [] : [formatHostPort({ host: address.address, port: address.port })];
+  });
+}
+
+function warningsOf(daemon: Daemon, linkCount: number): string[] {
+  const { warnings, peers, faults } = daemon;
+  const unlinked = peers.list().filter(({ linked, origin }) => !linked && origin !== "discovered");
+  return [
+    ...warnings,
+    ...unlinked.map(
+      ({ uri, lastError }) => `no link to the peer ${uri}${lastError === null ? " yet" : `: ${lastError}`}`,
+    ),
+    ...(faults > 0 ? [`${faults} faults of Pinyon itself: the log has them, please report them`] : []),
+    ...(linkCount === 0 ? ["no links: add a peer with `pinyon peer add <uri>`, or start a node on this LAN"] : []),
+  ];
+}

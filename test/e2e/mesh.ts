@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Test } from "tap";
+import { ControlClient } from "../../src/daemon/control-client.js";
+import type { PingResult, StatusResult, TraceResult } from "../../src/daemon/control-protocol.js";
+import { pinyonCode } from "../../src/daemon/errors.js";
+import { initNode } from "../../src/daemon/init.js";
+import { configPath, controlPath } from "../../src/daemon/state-folder.js";
+import { chooseCrypto } from "../../src/driver/choose-crypto.js";
+import { systemRandom } from "../../src/driver/random.js";
+import { nameToKey } from "../../src/wire/name.js";
+import type { Edge, Place } from "./place.js";
+
+/** The compiled command line. */
+export const PINYON = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+
+/** A node of a mesh: a daemon in a process of its own, asked over its control socket. */
+export class MeshNode {
+  process: ChildProcess | undefined;
+  #client: ControlClient | undefined;
+
+  constructor(
+    readonly index: number,
+    readonly folder: string,
+    readonly name: string,
+    private readonly command: readonly string[],
+  ) {}
+
+  /** A, B, C …: for what tests print. */
+  get label(): string {
+    return String.fromCharCode(65 + this.index);
+  }
+
+  start(): void {
+    const [program = "", ...args] = this.command;
+    this.process = spawn(program, args, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    // A node that has ended reads nothing more.
+    this.process.on("error", () => {});
+  }
+
+  /** Waits until the daemon answers. */
+  async ready(): Promise<void> {
+    while (this.#client === undefined) {
+      if (this.process?.exitCode !== null) throw new Error(`${this.label} ended with ${this.process?.exitCode}`);
+      this.#client = await ControlClient.connect(controlPath(this.folder), this.folder).catch(() => undefined);
+      if (this.#client === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Kills the process, or sends another signal that ends it, and waits for its end. */
+  async end(signal: NodeJS.Signals): Promise<number | null> {
+    this.#client?.close();
+    this.#client = undefined;
+    if (this.process === undefined || this.process.exitCode !== null) return this.process?.exitCode ?? null;
+    const exit = once(this.process, "exit");
+    this.process.kill(signal);
+    return (await exit)[0] as number | null;
+  }
+
+  status(): Promise<StatusResult> {
+    return this.#asked().request({ verb: "status" });
+  }
+
+  ping(target: MeshNode): Promise<PingResult> {
+    return this.#asked().request({ verb: "ping", target: target.name });
+  }
+
+  trace(target: MeshNode): Promise<TraceResult> {
+    return this.#asked().request({ verb: "trace", target: target.name });
+  }
+
+  /** Pings until there is an answer. */
+  async reach(target: MeshNode, withinMs: number): Promise<PingResult> {
+    const endMs = performance.now() + withinMs;
+    for (;;) {
+      try {
+        return await this.ping(target);
+      } catch (error) {
+        if (pinyonCode(error) !== "PINYON_UNREACHABLE" || performance.now() > endMs) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    }
+  }
+
+  #asked(): ControlClient {
+    if (this.#client === undefined) throw new Error(`${this.label} does not run`);
+    return this.#client;
+  }
+}
+
+interface MeshOptions {
+  readonly nodeCount: number;
+  readonly edges: readonly Edge[];
+  readonly place: Place;
+  /** Nodes that run `stream-node.js`, with which a test can exchange streams; the others run `pinyon run`. */
+  readonly streaming?: readonly number[];
+}
+
+/** Makes the nodes of a mesh, with their keys, configs and state folders; none runs yet. They end with the test. */
+export async function makeMesh(t: Test, { nodeCount, edges, place, streaming = [] }: MeshOptions): Promise<MeshNode[]> {
+  const base = mkdtempSync(join(tmpdir(), "pinyon-e2e-"));
+  const { crypto } = chooseCrypto(process.env);
+  const nodes: MeshNode[] = [];
+  for (let index = 0; index < nodeCount; index++) {
+    const folder = join(base, String(index));
+    const { name } = await initNode(folder, configPath(folder), { crypto, random: systemRandom });
+    const program = streaming.includes(index)
+      ? [fileURLToPath(new URL("stream-node.js", import.meta.url)), folder]
+      : [PINYON, "--state", folder, "run"];
+    nodes.push(new MeshNode(index, folder, name, [...place.prefix(index), process.execPath, ...program]));
+  }
+  for (const { index, folder } of nodes) {
+    const peers = edges
+      .filter(([from]) => from === index)
+      .map((edge) => {
+        const { host, port } = place.address(edge);
+        return `wss://${host}:${port}?key=${Buffer.from(nameToKey(nodes[edge[1]]!.name)!).toString("hex")}&maxbackoff=1s`;
+      });
+    const { host, port } = place.listen(index);
+    const config = {
+      listen: [`${host}:${port}`],
+      peers,
+      discovery: { enabled: false },
+      metrics: { listen: "127.0.0.1:0" },
+      log: { level: "error" },
+    };
+    writeFileSync(configPath(folder), JSON.stringify(config));
+  }
+  t.teardown(async () => {
+    await Promise.all(nodes.map((node) => node.end("SIGKILL")));
+    rmSync(base, { recursive: true, force: true });
+  });
+  return nodes;
+}
+
+/** Starts all nodes and waits until each answers; gives the moment of the last start, in ms. */
+export async function startAll(nodes: readonly MeshNode[]): Promise<number> {
+  for (const node of nodes) node.start();
+  const startedMs = performance.now();
+  await Promise.all(nodes.map((node) => node.ready()));
+  return startedMs;
+}
+
+/** Every ordered pair of different nodes. */
+export function pairs(nodes: readonly MeshNode[]): [MeshNode, MeshNode][] {
+  return nodes.flatMap((from) => nodes.filter((to) => to !== from).map((to): [MeshNode, MeshNode] => [from, to]));
+}

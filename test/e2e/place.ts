@@ -1,0 +1,81 @@
+import { execFileSync } from "node:child_process";
+import { createServer } from "node:net";
+import type { Test } from "tap";
+
+/** Two nodes by their index, linked: the first dials the second. */
+export type Edge = readonly [from: number, to: number];
+
+/** Where the nodes of a mesh run. */
+export interface Place {
+  /** What a command of a node begins with. */
+  prefix(node: number): readonly string[];
+  /** Where a node listens. */
+  listen(node: number): { readonly host: string; readonly port: number };
+  /** Where one node reaches another that it has an edge to. */
+  address(edge: Edge): { readonly host: string; readonly port: number };
+}
+
+/** All nodes on this host, on free ports of loopback. */
+export async function loopback(nodeCount: number): Promise<Place> {
+  const ports = await freePorts(nodeCount);
+  const at = (node: number) => ({ host: "127.0.0.1", port: ports[node]! });
+  return { prefix: () => [], listen: at, address: ([, to]) => at(to) };
+}
+
+/** Ports that nobody listens on, chosen by the system. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+/** Why network namespaces cannot be made here; undefined where they can. */
+export function whyNoNamespaces(): string | undefined {
+  const probe = `pinyon-${process.pid}-probe`;
+  try {
+    ip("netns", "add", probe);
+    ip("netns", "del", probe);
+  } catch (error) {
+    return `network namespaces need root and \`ip netns\`: ${(error as Error).message.split("\n")[0]}`;
+  }
+  return undefined;
+}
+
+/**
+ * Each node in a network namespace of its own; an edge is a pair of virtual network cards between two of them, and nothing else
+ * connects them. They go with the test.
+ */
+export function namespaces(t: Test, nodeCount: number, edges: readonly Edge[]): Place {
+  const nameOf = (node: number) => `pinyon-${process.pid}-${node}`;
+  const hostOf = (edge: number, end: 1 | 2) => `10.77.${edge}.${end}`;
+  for (let node = 0; node < nodeCount; node++) {
+    ip("netns", "add", nameOf(node));
+    t.teardown(() => ip("netns", "del", nameOf(node)));
+    ip("-n", nameOf(node), "link", "set", "lo", "up");
+  }
+  for (const [number, [from, to]] of edges.entries()) {
+    const cards = [`pe${number}a`, `pe${number}b`] as const;
+    ip("-n", nameOf(from), "link", "add", cards[0], "type", "veth", "peer", "name", cards[1], "netns", nameOf(to));
+    for (const [end, node] of [from, to].entries()) {
+      ip("-n", nameOf(node), "addr", "add", `${hostOf(number, end === 0 ? 1 : 2)}/30`, "dev", cards[end]!);
+      ip("-n", nameOf(node), "link", "set", cards[end]!, "up");
+    }
+  }
+  const edgeNumber = ([from, to]: Edge) => edges.findIndex((edge) => edge[0] === from && edge[1] === to);
+  return {
+    prefix: (node) => ["ip", "netns", "exec", nameOf(node)],
+    listen: () => ({ host: "0.0.0.0", port: 18_100 }),
+    address: (edge) => ({ host: hostOf(edgeNumber(edge), 2), port: 18_100 }),
+  };
+}
+
+function ip(...args: string[]): void {
+  execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
+}

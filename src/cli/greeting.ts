@@ -1,6 +1,4 @@
 import { networkInterfaces } from "node:os";
-import { basename, relative } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import type { Daemon } from "../daemon/daemon.js";
 import { formatHostPort } from "../daemon/host-port.js";
@@ -8,6 +6,7 @@ import { listenAddresses } from "../daemon/status.js";
 import { keyHex } from "../daemon/target.js";
 import { VERSION } from "../daemon/version.js";
 import { table } from "./output.js";
+import { commandText } from "./settings.js";
 
 /** What a node says of itself when it has started: what it is, its name, and what to do next. */
 export function greeting(daemon: Daemon, command: Command): string {
@@ -37,16 +36,4 @@ export function greeting(daemon: Daemon, command: Command): string {
 function ownAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
   return addresses.find(({ family, internal }) => family === "IPv4" && !internal)?.address ?? "127.0.0.1";
-}
-
-/** How the same program is called again, for the same node. */
-export function commandText(command: Command): string {
-  const main = fileURLToPath(new URL("main.js", import.meta.url));
-  const installed = basename(process.argv[1] ?? "") === "pinyon";
-  const { state, config } = command.optsWithGlobals<{ state?: string; config?: string }>();
-  const flags = [
-    ...(state === undefined ? [] : ["--state", state]),
-    ...(config === undefined ? [] : ["--config", config]),
-  ];
-  return [installed ? "pinyon" : `node ${relative(process.cwd(), main)}`, ...flags].join(" ");
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
+import { basename, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
-import { type Config, defaultConfig } from "../daemon/config.js";
-import { readConfig } from "../daemon/config-file.js";
 import { ControlClient } from "../daemon/control-client.js";
 import { configPath, controlPath, stateFolderPath } from "../daemon/state-folder.js";
 
@@ -17,12 +17,6 @@ export function configFileOf(command: Command): string | undefined {
   return config ?? (existsSync(own) ? own : undefined);
 }
 
-/** The config of a command's node. Throws `PINYON_CONFIG`. */
-export function configOf(command: Command): Config {
-  const file = configFileOf(command);
-  return file === undefined ? defaultConfig() : readConfig(file);
-}
-
 /** Asks the daemon of a command's state folder something. Throws `PINYON_NOT_RUNNING`, or what the daemon says. */
 export async function withDaemon<T>(command: Command, ask: (client: ControlClient) => Promise<T>): Promise<T> {
   const folder = folderOf(command);
@@ -32,4 +26,16 @@ export async function withDaemon<T>(command: Command, ask: (client: ControlClien
   } finally {
     client.close();
   }
+}
+
+/** How the same program is called again, for the same node. */
+export function commandText(command: Command): string {
+  const main = fileURLToPath(new URL("main.js", import.meta.url));
+  const installed = basename(process.argv[1] ?? "") === "pinyon";
+  const { state, config } = command.optsWithGlobals<{ state?: string; config?: string }>();
+  const flags = [
+    ...(state === undefined ? [] : ["--state", state]),
+    ...(config === undefined ? [] : ["--config", config]),
+  ];
+  return [installed ? "pinyon" : `node ${relative(process.cwd(), main)}`, ...flags].join(" ");
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
-import type { Crypto, RandomBytes } from "../crypto/crypto.js";
+import { chooseCrypto } from "../driver/choose-crypto.js";
+import { systemRandom } from "../driver/random.js";
 import { keyToName } from "../wire/name.js";
 import { createAtomic } from "./atomic-file.js";
 import { configTemplate } from "./config-template.js";
@@ -21,17 +22,18 @@ export interface NewNode {
 export async function initNode(
   folder: string,
   configFile: string,
-  { crypto, random, onlyMissing = false }: { crypto: Crypto; random: RandomBytes; onlyMissing?: boolean },
+  { onlyMissing = false }: { onlyMissing?: boolean } = {},
 ): Promise<NewNode> {
   await prepareFolder(folder);
   if (!onlyMissing) refuseExisting(keyPath(folder), "key");
   if (!onlyMissing) refuseExisting(configFile, "config file");
   const found = await readKey(folder);
-  const seed = found ?? random(SEED_BYTES);
+  const seed = found ?? systemRandom(SEED_BYTES);
   if (found === undefined) await createKey(folder, seed);
   await createAtomic(configFile, configTemplate()).catch((error: unknown) => {
     if (systemCode(error) !== "EEXIST") throw error;
   });
+  const { crypto } = chooseCrypto(process.env);
   const name = keyToName(crypto.identityFromSeed(seed).publicKey);
   return { name, keyFile: keyPath(folder), configFile };
 }

@@ -10,8 +10,6 @@ import type { PingResult, StatusResult, TraceResult } from "../../src/daemon/con
 import { pinyonCode } from "../../src/daemon/errors.js";
 import { initNode } from "../../src/daemon/init.js";
 import { configPath, controlPath } from "../../src/daemon/state-folder.js";
-import { chooseCrypto } from "../../src/driver/choose-crypto.js";
-import { systemRandom } from "../../src/driver/random.js";
 import { nameToKey } from "../../src/wire/name.js";
 import type { Edge, Place } from "./place.js";
 
@@ -22,6 +20,8 @@ export const PINYON = fileURLToPath(new URL("../../src/cli/main.js", import.meta
 export class MeshNode {
   process: ChildProcess | undefined;
   #client: ControlClient | undefined;
+  /** What the process wrote to stderr. */
+  #said = "";
 
   constructor(
     readonly index: number,
@@ -37,28 +37,34 @@ export class MeshNode {
 
   start(): void {
     const [program = "", ...args] = this.command;
-    this.process = spawn(program, args, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
-    // A node that has ended reads nothing more.
+    this.process = spawn(program, args, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    this.process.stderr?.on("data", (text: Buffer) => {
+      this.#said += text.toString();
+    });
+    // A node that has ended takes no order.
     this.process.on("error", () => {});
   }
 
   /** Waits until the daemon answers. */
   async ready(): Promise<void> {
     while (this.#client === undefined) {
-      if (this.process?.exitCode !== null) throw new Error(`${this.label} ended with ${this.process?.exitCode}`);
+      if (this.process === undefined || hasEnded(this.process))
+        throw new Error(`${this.label} has ended: ${this.#said}`);
       this.#client = await ControlClient.connect(controlPath(this.folder), this.folder).catch(() => undefined);
       if (this.#client === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
-  /** Kills the process, or sends another signal that ends it, and waits for its end. */
+  /** Sends a signal that ends the process, and waits for its end; gives the exit code, null where a signal ended it. */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     this.#client?.close();
     this.#client = undefined;
-    if (this.process === undefined || this.process.exitCode !== null) return this.process?.exitCode ?? null;
-    const exit = once(this.process, "exit");
-    this.process.kill(signal);
-    return (await exit)[0] as number | null;
+    const { process } = this;
+    if (process === undefined || hasEnded(process)) return process?.exitCode ?? null;
+    const exit = once(process, "exit");
+    process.kill(signal);
+    await exit;
+    return process.exitCode;
   }
 
   status(): Promise<StatusResult> {
@@ -92,6 +98,10 @@ export class MeshNode {
   }
 }
 
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
 interface MeshOptions {
   readonly nodeCount: number;
   readonly edges: readonly Edge[];
@@ -103,11 +113,10 @@ interface MeshOptions {
 /** Makes the nodes of a mesh, with their keys, configs and state folders; none runs yet. They end with the test. */
 export async function makeMesh(t: Test, { nodeCount, edges, place, streaming = [] }: MeshOptions): Promise<MeshNode[]> {
   const base = mkdtempSync(join(tmpdir(), "pinyon-e2e-"));
-  const { crypto } = chooseCrypto(process.env);
   const nodes: MeshNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
     const folder = join(base, String(index));
-    const { name } = await initNode(folder, configPath(folder), { crypto, random: systemRandom });
+    const { name } = await initNode(folder, configPath(folder));
     const program = streaming.includes(index)
       ? [fileURLToPath(new URL("stream-node.js", import.meta.url)), folder]
       : [PINYON, "--state", folder, "run"];
@@ -132,16 +141,20 @@ export async function makeMesh(t: Test, { nodeCount, edges, place, streaming = [
   }
   t.teardown(async () => {
     await Promise.all(nodes.map((node) => node.end("SIGKILL")));
-    rmSync(base, { recursive: true, force: true });
+    rmSync(base, { recursive: true, force: true, maxRetries: 3 });
   });
   return nodes;
 }
 
-/** Starts all nodes and waits until each answers; gives the moment of the last start, in ms. */
+/** Starts all nodes, the last one when the others run, and waits until it runs; gives the moment of its start, in ms. */
 export async function startAll(nodes: readonly MeshNode[]): Promise<number> {
-  for (const node of nodes) node.start();
+  const first = nodes.slice(0, -1);
+  for (const node of first) node.start();
+  await Promise.all(first.map((node) => node.ready()));
+  const last = nodes.at(-1)!;
   const startedMs = performance.now();
-  await Promise.all(nodes.map((node) => node.ready()));
+  last.start();
+  await last.ready();
   return startedMs;
 }
 

@@ -5,6 +5,11 @@ import type { Test } from "tap";
 /** Two nodes by their index, linked: the first dials the second. */
 export type Edge = readonly [from: number, to: number];
 
+/** True where two nodes are linked, whichever dials. */
+export function isEdge(edges: readonly Edge[], one: number, other: number): boolean {
+  return edges.some(([from, to]) => (from === one && to === other) || (from === other && to === one));
+}
+
 /** Where the nodes of a mesh run. */
 export interface Place {
   /** What a command of a node begins with. */
@@ -48,12 +53,15 @@ export function whyNoNamespaces(): string | undefined {
   return undefined;
 }
 
+let meshCount = 0;
+
 /**
  * Each node in a network namespace of its own; an edge is a pair of virtual network cards between two of them, and nothing else
  * connects them. They go with the test.
  */
 export function namespaces(t: Test, nodeCount: number, edges: readonly Edge[]): Place {
-  const nameOf = (node: number) => `pinyon-${process.pid}-${node}`;
+  const mesh = meshCount++;
+  const nameOf = (node: number) => `pinyon-${process.pid}-${mesh}-${node}`;
   const hostOf = (edge: number, end: 1 | 2) => `10.77.${edge}.${end}`;
   for (let node = 0; node < nodeCount; node++) {
     ip("netns", "add", nameOf(node));

@@ -173,7 +173,7 @@ export class Daemon {
   async #open(addedPeers: readonly string[]): Promise<void> {
     const { folder, config, log } = this.options;
     this.listeners = await openListeners(config.listen, {
-      certificate: selfSignedCertificate(this.#seed, this.name),
+      certificate: await selfSignedCertificate(this.#seed, this.name),
       timers: this.clock,
       onLink: (link) => this.overlay.attach(link),
     });

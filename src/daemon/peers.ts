@@ -134,9 +134,10 @@ export class Peers {
     return [...this.#entries].filter(([, { origin }]) => origin === "added").map(([id]) => id);
   }
 
+  /** Dials no more. Links that are up stay. */
   stop(): void {
     this.#cancelTimer?.();
-    for (const { dialer } of this.#entries.values()) dialer.stop();
+    for (const id of this.#entries.keys()) this.#drop(id);
   }
 
   /** Lets each dialer work or rest. Called on each change, and now and then. */

@@ -64,7 +64,7 @@ function warningsOf(daemon: Daemon, linkCount: number): string[] {
     ...unlinked.map(
       ({ uri, lastError }) => `no link to the peer ${uri}${lastError === null ? " yet" : `: ${lastError}`}`,
     ),
-    ...(faults > 0 ? [`${faults} faults of Pinyon itself: the log has them, please report them`] : []),
+    ...(faults > 0 ? [`errors of Pinyon itself: ${faults}: the log has them, please report them`] : []),
     ...(linkCount === 0 ? ["no links: add a peer with `pinyon peer add <uri>`, or start a node on this LAN"] : []),
   ];
 }

@@ -38,7 +38,14 @@ t.test("two nodes: init, run, status, peers, ping, trace, lookup, restart, stop"
   t.match(aStatus, { network: "pinyon", links: [], sessions: 0, localOnly: false });
   t.match(aStatus.warnings, [/^no links/]);
   const text = await a.ask("status");
-  for (const part of [aStatus.name, aStatus.key, aStatus.listen[0]!, "0 links", "this node is the root", "to look at:"]) {
+  for (const part of [
+    aStatus.name,
+    aStatus.key,
+    aStatus.listen[0]!,
+    "0 links",
+    "this node is the root",
+    "to look at:",
+  ]) {
     t.ok(text.stdout.includes(part), `status has ${part}`);
   }
 

@@ -1,35 +1,10 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import t, { type Test } from "tap";
+import t from "tap";
 import { ExitCode } from "../../src/cli/exit.js";
 import { configJsonSchema, configKeys, defaultConfig } from "../../src/daemon/config.js";
 import { parseConfig } from "../../src/daemon/config-file.js";
 import { configTemplate } from "../../src/daemon/config-template.js";
 import { ERROR_TEXT } from "../../src/daemon/errors.js";
-
-const DOCS = new URL("../../../docs/", import.meta.url);
-const BEGIN = "<!-- made from the code; `npx tap run --snapshot build/test/daemon/docs.test.js` writes it -->";
-const END = "<!-- end -->";
-
-/** Holds a file of docs/ equal to what the code says; `tap run --snapshot` writes it. */
-function heldFile(t: Test, name: string, content: string): void {
-  const file = new URL(name, DOCS);
-  if (t.writeSnapshot) writeFileSync(file, content);
-  t.equal(readFileSync(file, "utf8"), content, `docs/${name} is what the code says`);
-}
-
-/** The same for the part of a page between two marks under a heading. */
-function heldPart(t: Test, name: string, heading: string, lines: readonly string[]): void {
-  const page = readFileSync(new URL(name, DOCS), "utf8");
-  const begin = page.indexOf(BEGIN, page.indexOf(`\n${heading}\n`)) + BEGIN.length;
-  const end = page.indexOf(END, begin);
-  const part = `\n${lines.join("\n")}\n`;
-  heldFile(t, name, page.slice(0, begin) + part + page.slice(end));
-}
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const cells = (row: readonly string[]) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [cells(head), cells(head.map(() => "---")), ...rows.map(cells)];
-}
+import { heldFile, heldTable, readPage } from "./held.js";
 
 t.test("docs/config.schema.json is the schema of the config file", async (t) => {
   heldFile(t, "config.schema.json", `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
@@ -39,14 +14,14 @@ t.test("docs/config.md has every key with type, default and meaning", async (t) 
   const rows = configKeys().map(({ key, type, default: value, description }) => {
     return [`\`${key}\``, type, value === "unset" ? value : `\`${value}\``, description];
   });
-  heldPart(t, "config.md", "## Keys", markdownTable(["key", "type", "default", "meaning"], rows));
+  heldTable(t, "config.md", "## Keys", ["key", "type", "default", "meaning"], rows);
   for (const { key, description } of configKeys()) t.ok(description, `${key} is described`);
 });
 
 t.test("the guide has every error code and exit code", async (t) => {
   const errors = Object.entries(ERROR_TEXT).map(([code, text]) => [`\`${code}\``, text]);
-  heldPart(t, "running-a-node.md", "## Error codes", markdownTable(["code", "what it means"], errors));
-  const page = readFileSync(new URL("running-a-node.md", DOCS), "utf8");
+  heldTable(t, "running-a-node.md", "## Error codes", ["code", "what it means"], errors);
+  const page = readPage("running-a-node.md");
   for (const code of Object.values(ExitCode)) t.match(page, new RegExp(`^\\| ${code} \\|`, "m"), `exit code ${code}`);
 });
 

@@ -106,12 +106,15 @@ interface MeshOptions {
   readonly nodeCount: number;
   readonly edges: readonly Edge[];
   readonly place: Place;
+  /** The nodes have no peers and find each other on the LAN. */
+  readonly discovery?: true;
   /** Nodes that run `stream-node.js`, with which a test can exchange streams; the others run `pinyon run`. */
   readonly streaming?: readonly number[];
 }
 
 /** Makes the nodes of a mesh, with their keys, configs and state folders; none runs yet. They end with the test. */
-export async function makeMesh(t: Test, { nodeCount, edges, place, streaming = [] }: MeshOptions): Promise<MeshNode[]> {
+export async function makeMesh(t: Test, options: MeshOptions): Promise<MeshNode[]> {
+  const { nodeCount, edges, place, discovery, streaming = [] } = options;
   const base = mkdtempSync(join(tmpdir(), "pinyon-e2e-"));
   const nodes: MeshNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
@@ -130,13 +133,8 @@ export async function makeMesh(t: Test, { nodeCount, edges, place, streaming = [
         return `wss://${host}:${port}?key=${Buffer.from(nameToKey(nodes[edge[1]]!.name)!).toString("hex")}&maxbackoff=1s`;
       });
     const { host, port } = place.listen(index);
-    const config = {
-      listen: [`${host}:${port}`],
-      peers,
-      discovery: { enabled: false },
-      metrics: { listen: "127.0.0.1:0" },
-      log: { level: "error" },
-    };
+    const shape = discovery ? {} : { listen: [`${host}:${port}`], peers, discovery: { enabled: false } };
+    const config = { ...shape, metrics: { listen: "127.0.0.1:0" }, log: { level: "error" } };
     writeFileSync(configPath(folder), JSON.stringify(config));
   }
   t.teardown(async () => {

@@ -1,0 +1,60 @@
+import { createServer, type Server } from "node:net";
+import t from "tap";
+import { DEFAULT_PORT_TRIES } from "../../src/daemon/limits.js";
+import { firstFree, openListeners } from "../../src/daemon/listeners.js";
+import { LISTENER_CERTIFICATE } from "../link/listening.js";
+import { realTimers } from "../link/timers.js";
+
+const OPTIONS = { certificate: LISTENER_CERTIFICATE, timers: realTimers, onLink: () => {} };
+
+function listening(port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject).listen(port, "127.0.0.1", () => resolve(server));
+  });
+}
+
+t.test("each address gets a listener; where one cannot be had none stays open", async (t) => {
+  const loopback = { host: "127.0.0.1", port: 0 };
+  const listeners = await openListeners([loopback, loopback], OPTIONS);
+  const [first, second] = listeners.map((listener) => listener.address()!.port);
+  t.not(first, second);
+  await Promise.all(listeners.map((listener) => listener.close()));
+  const busy = await listening(0);
+  t.teardown(() => busy.close());
+  const taken = (busy.address() as { port: number }).port;
+  const addresses = [
+    { host: "127.0.0.1", port: first! },
+    { host: "127.0.0.1", port: taken },
+  ];
+  await t.rejects(openListeners(addresses, OPTIONS), {
+    code: "PINYON_LISTEN",
+    message: `127.0.0.1:${taken}: another program listens there: stop it, or change \`listen\` in the config file`,
+  });
+  (await listening(first!)).close();
+});
+
+t.test("an address that this machine does not have is said so", async (t) => {
+  await t.rejects(openListeners([{ host: "203.0.113.1", port: 0 }], OPTIONS), {
+    code: "PINYON_LISTEN",
+    message: /203\.0\.113\.1:0: this machine has no such address/,
+  });
+});
+
+t.test("a default port that is in use is passed over, as far as the limit", async (t) => {
+  const busy = await listening(0);
+  t.teardown(() => busy.close());
+  const { port } = busy.address() as { port: number };
+  const next = await firstFree(port, "listen", async (free) => {
+    if (free === port) await listening(free);
+    return free;
+  });
+  t.equal(next, port + 1);
+  const tried: number[] = [];
+  const none = firstFree(port, "listen", (free) => {
+    tried.push(free);
+    return listening(port);
+  });
+  await t.rejects(none, { code: "PINYON_LISTEN", message: /are all in use: set `listen`/ });
+  t.equal(tried.length, DEFAULT_PORT_TRIES);
+});

@@ -1,9 +1,11 @@
 import type { Command } from "commander";
-import { defaultConfig } from "../daemon/config.js";
+import { type Config, defaultConfig } from "../daemon/config.js";
 import { readConfig } from "../daemon/config-file.js";
 import { Daemon } from "../daemon/daemon.js";
+import { ErrorCode } from "../daemon/errors.js";
 import { initNode } from "../daemon/init.js";
 import { createLog, type Log } from "../daemon/logs.js";
+import { refuseOpenToOthers } from "../daemon/modes.js";
 import { configPath } from "../daemon/state-folder.js";
 import { chooseCrypto } from "../driver/choose-crypto.js";
 import { greeting } from "./greeting.js";
@@ -21,27 +23,44 @@ export async function runNode(command: Command, init: boolean): Promise<void> {
   const config = configFile === undefined ? defaultConfig() : readConfig(configFile);
   const log = createLog(config.log.level, process.stdout.isTTY, (line) => process.stdout.write(line));
   const daemon = await Daemon.start({ folder, config, crypto, log });
-  process.stderr.write(greeting(daemon, command));
+  if (configFile !== undefined && hasSecrets(config)) await warnIfOpen(daemon, configFile);
   handleProcessEvents(daemon, log);
+  process.stderr.write(greeting(daemon, configFile, command));
 }
+
+function hasSecrets({ network, peers }: Config): boolean {
+  return network.secret !== undefined || peers.some(({ password }) => password !== undefined);
+}
+
+async function warnIfOpen(daemon: Daemon, configFile: string): Promise<void> {
+  await refuseOpenToOthers(configFile, ErrorCode.CONFIG).catch((error: Error) => {
+    daemon.warn(`the config file holds a secret: ${error.message}`);
+  });
+}
+
+/** A second signal so soon after the first is the same: at Ctrl-C the terminal sends one, and npm another. */
+const SAME_SIGNAL_MS = 500;
 
 /** The first signal stops the node, a second one ends the process at once. */
 function handleProcessEvents(daemon: Daemon, log: Log): void {
   process.on("uncaughtException", (error) => daemon.handleFault(error));
   process.on("unhandledRejection", (error) => daemon.handleFault(error));
-  let stopping = false;
+  let stoppingMs: number | undefined;
+  const stop = async (signal: NodeJS.Signals) => {
+    const nowMs = performance.now();
+    if (stoppingMs !== undefined && nowMs - stoppingMs > SAME_SIGNAL_MS) process.exit(1);
+    if (stoppingMs !== undefined) return;
+    stoppingMs = nowMs;
+    log.info({ signal }, "stopping");
+    await daemon.stop();
+    process.exit(0);
+  };
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      log.info({ signal }, "stopping");
-      daemon.stop().then(
-        () => process.exit(0),
-        (error: unknown) => {
-          daemon.handleFault(error);
-          process.exit(1);
-        },
-      );
+      stop(signal).catch((error: unknown) => {
+        daemon.handleFault(error);
+        process.exit(1);
+      });
     });
   }
 }

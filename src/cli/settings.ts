@@ -28,14 +28,20 @@ export async function withDaemon<T>(command: Command, ask: (client: ControlClien
   }
 }
 
-/** How the same program is called again, for the same node. */
+/** How the program was called, so that a person can call it again: installed, from a clone, or by its file. */
+export function programText(): string {
+  if (basename(process.argv[1] ?? "") === "pinyon") return "pinyon";
+  const root = fileURLToPath(new URL("../../../", import.meta.url));
+  if (relative(process.cwd(), root) === "") return "npx pinyon";
+  return `node ${relative(process.cwd(), fileURLToPath(new URL("main.js", import.meta.url)))}`;
+}
+
+/** The same with what it takes to mean the same node. */
 export function commandText(command: Command): string {
-  const main = fileURLToPath(new URL("main.js", import.meta.url));
-  const installed = basename(process.argv[1] ?? "") === "pinyon";
   const { state, config } = command.optsWithGlobals<{ state?: string; config?: string }>();
   const flags = [
     ...(state === undefined ? [] : ["--state", state]),
     ...(config === undefined ? [] : ["--config", config]),
   ];
-  return [installed ? "pinyon" : `node ${relative(process.cwd(), main)}`, ...flags].join(" ");
+  return [programText(), ...flags].join(" ");
 }

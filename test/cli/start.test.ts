@@ -1,0 +1,60 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import t from "tap";
+import { tempFolder } from "../daemon/temp-folder.js";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+
+t.test("npm start compiles a clone, runs a node on it, and the second time just runs it", async (t) => {
+  const clone = tempFolder(t);
+  for (const name of ["package.json", "tsconfig.json", "src"])
+    cpSync(join(ROOT, name), join(clone, name), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
+  const state = join(clone, "state");
+  mkdirSync(state, { mode: 0o700 });
+  const secret = "a secret of the network";
+  const config = {
+    listen: ["127.0.0.1:0"],
+    network: { secret },
+    discovery: { enabled: false },
+    metrics: { listen: "127.0.0.1:0" },
+  };
+  writeFileSync(join(state, "pinyon.yaml"), JSON.stringify(config));
+
+  const first = await start(clone, state);
+  t.match(
+    first,
+    /^compiling …\n.*Pinyon \d.* runs a node of the network "pinyon"\.\n {2}name +[a-z2-7]{52}\.pinyon\.alt\n/s,
+  );
+  t.match(first, /npx pinyon peer add 'wss:.*npx pinyon --state \S+ status/s);
+  t.match(first, /the config file holds a secret: .*open to other users.*chmod 600/s, "it warns");
+  t.notMatch(first, secret);
+  chmodSync(join(state, "pinyon.yaml"), 0o600);
+  const second = await start(clone, state);
+  t.notMatch(second, /compiling|holds a secret/);
+  t.equal(nameIn(second), nameIn(first));
+});
+
+function nameIn(text: string): string | undefined {
+  return /[a-z2-7]{52}\.pinyon\.alt/.exec(text)?.[0];
+}
+
+/** What `npm start` says until its node stops again. */
+async function start(clone: string, state: string): Promise<string> {
+  const child = spawn(process.execPath, ["src/cli/start.mjs", "--state", state], { cwd: clone });
+  const exit = once(child, "exit");
+  let said = "";
+  const hear = (text: Buffer) => {
+    said += text.toString();
+    // Twice, as a terminal and npm do.
+    if (text.includes("Ctrl-C stops the node.")) for (let times = 0; times < 2; times++) child.kill("SIGINT");
+  };
+  child.stdout.on("data", hear);
+  child.stderr.on("data", hear);
+  const [code] = await exit;
+  if (code !== 0) throw new Error(`exit code ${code}: ${said}`);
+  return said;
+}

@@ -12,15 +12,23 @@ export const ExitCode = {
 } as const;
 export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
-const FAILED: ReadonlySet<string> = new Set([
-  ErrorCode.UNREACHABLE,
-  ErrorCode.PEER,
-  ErrorCode.BUSY,
-  ErrorCode.INTERNAL,
+/** Errors that a person mends before trying again. */
+const TO_MEND: ReadonlySet<string> = new Set([
+  ErrorCode.CONFIG,
+  ErrorCode.STATE,
+  ErrorCode.KEY,
+  ErrorCode.LOCKED,
+  ErrorCode.LISTEN,
+  ErrorCode.EXISTS,
+  ErrorCode.REQUEST,
+  ErrorCode.TARGET,
+  "PINYON_PEER_URI",
+  "PINYON_CRYPTO_UNKNOWN",
+  "PINYON_CRYPTO_UNAVAILABLE",
 ]);
 
 export function exitCodeOf(error: unknown): ExitCode {
   const code = pinyonCode(error);
-  if (code === undefined || FAILED.has(code)) return ExitCode.FAILED;
-  return code === ErrorCode.NOT_RUNNING ? ExitCode.NOT_RUNNING : ExitCode.USAGE;
+  if (code === ErrorCode.NOT_RUNNING) return ExitCode.NOT_RUNNING;
+  return code !== undefined && TO_MEND.has(code) ? ExitCode.USAGE : ExitCode.FAILED;
 }

@@ -143,7 +143,7 @@ export function defaultConfig(): Config {
   return resolveConfig(ConfigSchema.parse({}));
 }
 
-/** The JSON schema of the file, for editors: docs/config.schema.json. */
+/** The JSON schema of the file, for editors: docs/config-schema.json. */
 export function configJsonSchema(): Record<string, unknown> {
   return { ...z.toJSONSchema(ConfigSchema, { io: "input" }), title: "Pinyon config" };
 }

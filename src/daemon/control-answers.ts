@@ -4,7 +4,7 @@ import { keyToName } from "../wire/name.js";
 import type { ControlRequest, LookupResult, PeerInfo, PingResult, ResultOf, TraceResult } from "./control-protocol.js";
 import type { Daemon } from "./daemon.js";
 import { ErrorCode, PinyonError } from "./errors.js";
-import { statusOf } from "./status.js";
+import { roundMs, statusOf } from "./status.js";
 import { keyHex, targetKey } from "./target.js";
 
 /** Does what a control request asks of the node. Rejects with a `PinyonError` or an error of the folders below. */
@@ -39,7 +39,7 @@ function addPeer(daemon: Daemon, uri: string): PeerInfo {
 async function ping({ overlay }: Daemon, key: Uint8Array): Promise<PingResult> {
   const { ok, reason, rttMs, hops } = await overlay.ping(key);
   if (!ok) throw unreachable(key, reason);
-  return { name: keyToName(key), rttMs, hops };
+  return { name: keyToName(key), rttMs: roundMs(rttMs), hops };
 }
 
 async function trace({ overlay }: Daemon, key: Uint8Array): Promise<TraceResult> {
@@ -49,7 +49,7 @@ async function trace({ overlay }: Daemon, key: Uint8Array): Promise<TraceResult>
     name: keyToName(key),
     hops: hops.map((hop) => {
       if (hop === undefined) return { name: null, rttMs: null, port: null };
-      return { name: keyToName(hop.key), rttMs: hop.rttMs, port: hop.port };
+      return { name: keyToName(hop.key), rttMs: roundMs(hop.rttMs), port: hop.port };
     }),
   };
 }
@@ -61,7 +61,7 @@ async function lookup({ overlay }: Daemon, key: Uint8Array): Promise<LookupResul
   return {
     name: keyToName(key),
     key: keyHex(key),
-    rttMs,
+    rttMs: roundMs(rttMs),
     route: [...route],
     trees: (place ?? []).map((position) => {
       if (position === undefined) return null;

@@ -32,8 +32,8 @@ export const ErrorCode = {
 } as const;
 export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 
-/** What each code means, for the documentation. */
-export const ERROR_TEXT: Record<ErrorCode, string> = {
+/** What each code means, for the documentation: ours, and those of the folders below that have no table of their own. */
+export const ERROR_TEXT: Readonly<Record<PinyonCode, string>> & Record<ErrorCode, string> = {
   [ErrorCode.CONFIG]: "the config file cannot be read or has faults, each named with its line and key",
   [ErrorCode.STATE]: "the state folder cannot be made, is open to other users or has too long a path",
   [ErrorCode.KEY]: "the key file is missing, damaged or open to other users",
@@ -43,9 +43,12 @@ export const ERROR_TEXT: Record<ErrorCode, string> = {
   [ErrorCode.NOT_RUNNING]: "no daemon runs on this state folder",
   [ErrorCode.REQUEST]: "a request to the control socket does not have its form",
   [ErrorCode.TARGET]: "a text that should be a node's name or key is neither",
-  [ErrorCode.PEER]: "a peer to add is there already or is no peer URI, or a peer to remove is not there",
+  [ErrorCode.PEER]: "a peer to add is there already, or one to remove is not",
   [ErrorCode.UNREACHABLE]: "the node asked for did not answer",
-  [ErrorCode.BUSY]: "the control socket serves as many clients as it may",
+  [ErrorCode.BUSY]: "the node has no room for another control client, session or request",
+  PINYON_PEER_URI: "a text that should be a peer URI is none",
+  PINYON_CRYPTO_UNKNOWN: "`PINYON_CRYPTO` names no set of crypto",
+  PINYON_CRYPTO_UNAVAILABLE: "`PINYON_CRYPTO` asks for the native set, which cannot be loaded",
   [ErrorCode.INTERNAL]: "a fault of Pinyon itself: please report it with the log",
 };
 

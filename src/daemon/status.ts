@@ -18,7 +18,7 @@ export function statusOf(daemon: Daemon): StatusResult {
     crypto: options.crypto.crypto.name,
     leaf: options.config.leaf,
     pid: process.pid,
-    uptimeMs: clock.nowMs() - daemon.startedMs,
+    uptimeMs: roundMs(clock.nowMs() - daemon.startedMs),
     listen: listenAddresses(daemon),
     localOnly: options.config.listen === undefined,
     metrics: metrics === undefined ? "" : formatHostPort(metrics.address()),
@@ -46,6 +46,11 @@ export function statusOf(daemon: Daemon): StatusResult {
     sessions: sessions.length,
     warnings: warningsOf(daemon, links.length),
   };
+}
+
+/** Milliseconds to the microsecond: what lies below is noise. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }
 
 /** Where a node listens, as `host:port`. */

@@ -1,13 +1,19 @@
+import { readdirSync, readFileSync } from "node:fs";
 import t from "tap";
 import { ExitCode } from "../../src/cli/exit.js";
 import { configJsonSchema, configKeys, defaultConfig } from "../../src/daemon/config.js";
 import { parseConfig } from "../../src/daemon/config-file.js";
 import { configTemplate } from "../../src/daemon/config-template.js";
 import { ERROR_TEXT } from "../../src/daemon/errors.js";
+import { ERROR_TEXT as OVERLAY_TEXT } from "../../src/driver/errors.js";
 import { heldFile, heldTable, readPage } from "./held.js";
 
-t.test("docs/config.schema.json is the schema of the config file", async (t) => {
-  heldFile(t, "config.schema.json", `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+const SOURCES = new URL("../../../src/", import.meta.url);
+/** An environment variable, and the beginning of every code. */
+const NO_CODES: ReadonlySet<string> = new Set(["PINYON_CRYPTO", "PINYON_"]);
+
+t.test("docs/config-schema.json is the schema of the config file", async (t) => {
+  heldFile(t, "config-schema.json", `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
 });
 
 t.test("docs/config.md has every key with type, default and meaning", async (t) => {
@@ -19,8 +25,16 @@ t.test("docs/config.md has every key with type, default and meaning", async (t) 
 });
 
 t.test("the guide has every error code and exit code", async (t) => {
-  const errors = Object.entries(ERROR_TEXT).map(([code, text]) => [`\`${code}\``, text]);
+  const texts = { ...OVERLAY_TEXT, ...ERROR_TEXT };
+  const codes = Object.keys(texts).sort();
+  const errors = codes.map((code) => [`\`${code}\``, texts[code as keyof typeof texts]]);
   heldTable(t, "running-a-node.md", "## Error codes", ["code", "what it means"], errors);
+  for (const file of readdirSync(SOURCES, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".ts")) continue;
+    for (const [, code] of readFileSync(new URL(file, SOURCES), "utf8").matchAll(/"(PINYON_[A-Z_]+)"/g)) {
+      t.ok(NO_CODES.has(code!) || codes.includes(code!), `${code} of ${file} is in the table`);
+    }
+  }
   const page = readPage("running-a-node.md");
   for (const code of Object.values(ExitCode)) t.match(page, new RegExp(`^\\| ${code} \\|`, "m"), `exit code ${code}`);
 });

@@ -7,7 +7,7 @@ import { selfSignedCertificate } from "../link/certificate.js";
 import { Discovery } from "../link/discovery.js";
 import type { Link } from "../link/link.js";
 import type { Listener } from "../link/listener.js";
-import { formatPeerUri, parsePeerUri } from "../link/peer-uri.js";
+import { parsePeerUri } from "../link/peer-uri.js";
 import { Node } from "../node/node.js";
 import type { StoredLocator } from "../router/locators.js";
 import { utf8 } from "../wire/bytes.js";
@@ -38,13 +38,6 @@ export interface DaemonOptions {
   readonly onSession?: (session: OverlaySession) => void;
 }
 
-/** A link whose hello is complete. */
-export interface UpLink {
-  readonly link: Link;
-  readonly key: Uint8Array;
-  readonly sinceMs: number;
-}
-
 /** What a node finds in its state folder. */
 interface Found {
   readonly seed: Uint8Array;
@@ -64,8 +57,8 @@ export class Daemon {
   readonly name: string;
   readonly overlay: Overlay;
   readonly peers: Peers;
-  /** By the neighbour's key in hex. */
-  readonly links = new Map<string, UpLink>();
+  /** Links whose hello is complete, by the neighbour's key in hex. */
+  readonly links = new Map<string, Link>();
   listeners: readonly Listener[] = [];
   discovery: Discovery | undefined;
   control: ControlServer | undefined;
@@ -95,35 +88,16 @@ export class Daemon {
 
   private constructor(
     readonly options: DaemonOptions,
-    { seed, kept, epoch, locators }: Found,
+    found: Found,
     /** What a person should look at, a sentence each. */
     readonly warnings: string[],
     private readonly unlock: () => void,
   ) {
-    const {
-      config,
-      crypto: { crypto, fallbackReason },
-      log,
-      onSession,
-    } = options;
+    const { config, crypto, log, onSession } = options;
+    const { seed, kept } = found;
     this.#kept = kept;
     this.#seed = seed;
-    const { network, leaf, allow } = config;
-    const node = new Node(
-      {
-        crypto,
-        identity: crypto.identityFromSeed(seed),
-        random: systemRandom,
-        network: network.id,
-        ...(network.secret === undefined ? {} : { secret: utf8(network.secret) }),
-        leaf,
-        ...(allow === undefined ? {} : { allowedKeys: allow }),
-        storedEpoch: epoch,
-        wallMs: Date.now(),
-        storedLocators: locators,
-      },
-      this.clock.nowMs(),
-    );
+    const node = makeNode(options, found, this.clock.nowMs());
     this.name = keyToName(node.key);
     this.overlay = new Overlay({
       node,
@@ -141,10 +115,10 @@ export class Daemon {
       onLink: ({ link, keys, secret }) =>
         this.overlay.attach(link, { keys, secret: secret === undefined ? undefined : utf8(secret) }),
       isLinked: (key) => this.links.has(keyHex(key)),
-      isAllowed: (key) => allow === undefined || allow.has(keyHex(key)),
+      isAllowed: (key) => config.allow === undefined || config.allow.has(keyHex(key)),
     });
-    if (fallbackReason !== undefined)
-      this.warn(`the native crypto cannot be loaded, so all is slower: ${fallbackReason}`);
+    const { fallbackReason } = crypto;
+    if (fallbackReason !== undefined) this.warn(`native crypto cannot be loaded, so all is slower: ${fallbackReason}`);
     log.info({ node: this.name }, "node loaded");
   }
 
@@ -179,18 +153,16 @@ export class Daemon {
     });
     this.control = await ControlServer.listen(controlPath(folder), (request) => answerRequest(this, request), log);
     this.metrics = await MetricsServer.open(metricsRegistry(daemonMetrics(this)), config.metrics.listen, log);
-    const known = new Set<string>();
-    for (const uri of config.peers) {
-      if (!known.has(formatPeerUri(uri))) this.peers.add(uri, "config");
-      known.add(formatPeerUri(uri));
-    }
-    for (const text of addedPeers) if (!known.has(text)) this.#addKept(text);
+    for (const uri of config.peers) if (!this.peers.has(uri)) this.peers.add(uri, "config");
+    for (const text of addedPeers) this.#addKept(text);
     if (config.discovery.enabled) this.#discover();
   }
 
+  /** An added peer that stands in the config file by now is that file's. */
   #addKept(text: string): void {
     try {
-      this.peers.add(parsePeerUri(text), "added");
+      const uri = parsePeerUri(text);
+      if (!this.peers.has(uri)) this.peers.add(uri, "added");
     } catch (error) {
       this.warn(`a kept peer cannot be used: ${messageOf(error)}`);
     }
@@ -214,7 +186,7 @@ export class Daemon {
 
   #handleLinkUp(link: Link, key: Uint8Array): void {
     this.options.log.info({ peer: keyToName(key), address: link.remote, dialled: link.dialled }, "link up");
-    this.links.set(keyHex(key), { link, key, sinceMs: this.clock.nowMs() });
+    this.links.set(keyHex(key), link);
     this.peers.handleLinkUp(link, key);
   }
 
@@ -226,7 +198,7 @@ export class Daemon {
     }
     log.info({ peer: keyToName(key), address: link.remote, code, reason }, "link down");
     // A newer link to the same node may have taken its place.
-    if (this.links.get(keyHex(key))?.link === link) this.links.delete(keyHex(key));
+    if (this.links.get(keyHex(key)) === link) this.links.delete(keyHex(key));
     this.peers.reconcile();
   }
 
@@ -240,6 +212,25 @@ export class Daemon {
     this.unlock();
     this.options.log.info({ node: this.name }, "node stopped");
   }
+}
+
+function makeNode({ config, crypto: { crypto } }: DaemonOptions, found: Found, nowMs: number): Node {
+  const { network, leaf, allow } = config;
+  return new Node(
+    {
+      crypto,
+      identity: crypto.identityFromSeed(found.seed),
+      random: systemRandom,
+      network: network.id,
+      ...(network.secret === undefined ? {} : { secret: utf8(network.secret) }),
+      leaf,
+      ...(allow === undefined ? {} : { allowedKeys: allow }),
+      storedEpoch: found.epoch,
+      wallMs: Date.now(),
+      storedLocators: found.locators,
+    },
+    nowMs,
+  );
 }
 
 async function findState(folder: string, warn: (text: string) => void): Promise<Found> {

@@ -64,16 +64,22 @@ export class Peers {
   /** Adds a peer and dials it. Throws `PINYON_PEER` where it is there already or there are too many. */
   add(uri: PeerUri, origin: "config" | "added"): PeerInfo {
     const id = formatPeerUri(uri);
-    if (this.#entries.get(id)?.origin === "discovered") this.#drop(id);
-    if (this.#entries.has(id)) {
+    if (this.has(uri)) {
       throw new PinyonError(ErrorCode.PEER, `${peerEndpoint(uri)} is a peer already: \`pinyon peer ls\` shows it`);
     }
     if (origin === "added" && this.#count("added") >= ADDED_PEERS_MAX) {
       throw new PinyonError(ErrorCode.PEER, `there are ${ADDED_PEERS_MAX} added peers: remove one first`);
     }
+    this.#drop(id);
     const entry = this.#open(uri, origin);
     this.reconcile();
     return this.#info(entry);
+  }
+
+  /** True where this very URI is to be dialled, whoever said so, but for one found on the LAN. */
+  has(uri: PeerUri): boolean {
+    const entry = this.#entries.get(formatPeerUri(uri));
+    return entry !== undefined && entry.origin !== "discovered";
   }
 
   /**

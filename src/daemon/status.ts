@@ -25,7 +25,7 @@ export function statusOf(daemon: Daemon): StatusResult {
     discovery: discovery?.status() ?? "off",
     links: links.map((link): LinkInfo => {
       const name = keyToName(link.key);
-      const remote = daemon.links.get(keyHex(link.key))?.link.remote ?? "";
+      const remote = daemon.links.get(keyHex(link.key))?.remote ?? "";
       return {
         name,
         port: link.port,

@@ -83,7 +83,7 @@ t.test("two peers of each other's config keep one link, and a cut one comes back
   await until("they are linked", both);
   t.match(await answerRequest(a, { verb: "ping", target: b.name }), { hops: 1 });
   const [up] = a.links.values();
-  up!.link.close(CloseCode.SHUTDOWN, "cut");
+  up!.close(CloseCode.SHUTDOWN, "cut");
   await until("the link is cut", () => a.links.size === 0);
   await until("it is back", both);
 });

@@ -3,4 +3,4 @@ import { loopback } from "./place.js";
 import { meshScenarios } from "./scenarios.js";
 
 t.setTimeout(240_000);
-meshScenarios(t, async (_t, nodeCount) => loopback(nodeCount));
+meshScenarios(t, (_t, nodeCount) => loopback(nodeCount));

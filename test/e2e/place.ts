@@ -59,7 +59,7 @@ let meshCount = 0;
  * Each node in a network namespace of its own; an edge is a pair of virtual network cards between two of them, and nothing else
  * connects them. They go with the test.
  */
-export function namespaces(t: Test, nodeCount: number, edges: readonly Edge[]): Place {
+export async function namespaces(t: Test, nodeCount: number, edges: readonly Edge[]): Promise<Place> {
   const mesh = meshCount++;
   const nameOf = (node: number) => `pinyon-${process.pid}-${mesh}-${node}`;
   const hostOf = (edge: number, end: 1 | 2) => `10.77.${edge}.${end}`;
@@ -75,6 +75,9 @@ export function namespaces(t: Test, nodeCount: number, edges: readonly Edge[]): 
       ip("-n", nameOf(node), "addr", "add", `${hostOf(number, end === 0 ? 1 : 2)}/30`, "dev", cards[end]!);
       ip("-n", nameOf(node), "link", "set", cards[end]!, "up");
     }
+    // The system takes up to a second to call a card running, and until then no program is told of it.
+    while (!ip("-n", nameOf(to), "link", "show", cards[1]).includes("state UP")) await pause();
+    while (!ip("-n", nameOf(from), "link", "show", cards[0]).includes("state UP")) await pause();
   }
   const edgeNumber = ([from, to]: Edge) => edges.findIndex((edge) => edge[0] === from && edge[1] === to);
   return {
@@ -84,6 +87,10 @@ export function namespaces(t: Test, nodeCount: number, edges: readonly Edge[]): 
   };
 }
 
-function ip(...args: string[]): void {
-  execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
+function ip(...args: string[]): string {
+  return execFileSync("ip", args, { stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" });
+}
+
+function pause(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 20));
 }

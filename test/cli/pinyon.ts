@@ -4,7 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Test } from "tap";
+import { BARE_NODE } from "../daemon/bare-node.js";
 
+const [ENV, ...NODE] = BARE_NODE;
 const MAIN = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 
 /** How a command ended, and what it said. */
@@ -17,7 +19,7 @@ export interface Outcome {
 /** Runs `pinyon` with arguments, as a shell would. */
 export function pinyon(...args: string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [MAIN, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(ENV, [...NODE, MAIN, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
       const code = typeof error?.code === "number" ? error.code : error === null ? 0 : -1;
       resolve({ code, stdout, stderr });
     });
@@ -55,7 +57,7 @@ export class NodeFolder {
 
   /** Starts `pinyon run` and waits until the node greets. */
   async run(...args: string[]): Promise<void> {
-    const node = spawn(process.execPath, [MAIN, "--state", this.folder, "run", ...args]);
+    const node = spawn(ENV, [...NODE, MAIN, "--state", this.folder, "run", ...args]);
     this.process = node;
     this.stdout = "";
     this.stderr = "";

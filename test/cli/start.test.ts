@@ -4,8 +4,10 @@ import { chmodSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:f
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
+import { BARE_NODE } from "../daemon/bare-node.js";
 import { tempFolder } from "../daemon/temp-folder.js";
 
+const [ENV, ...NODE] = BARE_NODE;
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 t.test("npm start compiles a clone, runs a node on it, and the second time just runs it", async (t) => {
@@ -44,7 +46,7 @@ function nameIn(text: string): string | undefined {
 
 /** What `npm start` says until its node stops again. */
 async function start(clone: string, state: string): Promise<string> {
-  const child = spawn(process.execPath, ["src/cli/start.mjs", "--state", state], { cwd: clone });
+  const child = spawn(ENV, [...NODE, "src/cli/start.mjs", "--state", state], { cwd: clone });
   const exit = once(child, "exit");
   let said = "";
   const hear = (text: Buffer) => {

@@ -1,7 +1,8 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import t from "tap";
 import { z } from "zod";
 import { createAtomic, writeAtomic } from "../../src/daemon/atomic-file.js";
@@ -9,13 +10,15 @@ import { KeptFile } from "../../src/daemon/kept-file.js";
 import { createKey, keyPath, readKey } from "../../src/daemon/key-file.js";
 import { lockFolder } from "../../src/daemon/lock.js";
 import { lockStateFolder, prepareFolder, stateFolderPath } from "../../src/daemon/state-folder.js";
+import { BARE_NODE } from "./bare-node.js";
 import { tempFolder } from "./temp-folder.js";
 
-const CHILD = new URL("./state-child.js", import.meta.url);
+const [ENV, ...NODE] = BARE_NODE;
+const CHILD = fileURLToPath(new URL("./state-child.js", import.meta.url));
 
 /** A process that does `task` on a folder; it says "ready" once it is at it. */
 async function child(task: string, folder: string): Promise<ChildProcess> {
-  const process = fork(CHILD, [task, folder]);
+  const process = spawn(ENV, [...NODE, CHILD, task, folder], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const [message] = await once(process, "message");
   if (message !== "ready") throw new Error(String(message));
   return process;

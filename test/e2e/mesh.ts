@@ -11,6 +11,7 @@ import { pinyonCode } from "../../src/daemon/errors.js";
 import { initNode } from "../../src/daemon/init.js";
 import { configPath, controlPath } from "../../src/daemon/state-folder.js";
 import { nameToKey } from "../../src/wire/name.js";
+import { BARE_NODE } from "../daemon/bare-node.js";
 import type { Edge, Place } from "./place.js";
 
 /** The compiled command line. */
@@ -123,7 +124,7 @@ export async function makeMesh(t: Test, options: MeshOptions): Promise<MeshNode[
     const program = streaming.includes(index)
       ? [fileURLToPath(new URL("stream-node.js", import.meta.url)), folder]
       : [PINYON, "--state", folder, "run"];
-    nodes.push(new MeshNode(index, folder, name, [...place.prefix(index), process.execPath, ...program]));
+    nodes.push(new MeshNode(index, folder, name, [...place.prefix(index), ...BARE_NODE, ...program]));
   }
   for (const { index, folder } of nodes) {
     const peers = edges

@@ -22,7 +22,7 @@ function text(isValid: (value: string) => boolean, expected: string) {
 }
 
 const hostPort = text((value) => parseHostPort(value) !== undefined, "host:port, like 0.0.0.0:18100 or [::]:18100");
-const allowedKey = text((value) => parseTarget(value) !== undefined, "a node's name or its key of 64 hex digits");
+const nodeKey = text((value) => parseTarget(value) !== undefined, "a node's name or its key of 64 hex digits");
 const networkId = text(
   (value) => value !== "" && Buffer.byteLength(value) <= NETWORK_ID_BYTES_MAX,
   `a text of 1 to ${NETWORK_ID_BYTES_MAX} bytes`,
@@ -71,11 +71,19 @@ export const ConfigSchema = z
           .optional()
           .describe("Pre-shared secret of a private network, at least 16 characters. Only nodes that have it link.")
           .meta({ examples: ["the output of `openssl rand -base64 32`"] }),
+        roots: z
+          .array(nodeKey, { error: "a list of names or keys" })
+          .min(1, { error: "at least one name or key" })
+          .optional()
+          .describe(
+            "Names or keys of the only nodes that may be a tree's root, the same on every node of a private network. Unset: any node.",
+          )
+          .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
       })
       .prefault({})
       .describe("The network that the node belongs to."),
     allow: z
-      .array(allowedKey, { error: "a list of names or keys" })
+      .array(nodeKey, { error: "a list of names or keys" })
       .optional()
       .describe("Names or keys of the only nodes that may link to this one. Unset: any node of the network.")
       .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
@@ -118,7 +126,13 @@ export const ConfigSchema = z
 type ConfigText = z.output<typeof ConfigSchema>;
 
 /** A config file's content, with its texts read. */
-export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | "network"> {
+export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log"> {
+  readonly network: {
+    readonly id: string;
+    readonly secret: string | undefined;
+    /** Keys in hex; undefined: any. */
+    readonly roots: ReadonlySet<string> | undefined;
+  };
   /** Undefined: all addresses and the default port, for local sources only. */
   readonly listen: readonly HostPort[] | undefined;
   readonly peers: readonly PeerUri[];
@@ -128,14 +142,20 @@ export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | 
 }
 
 /** Reads the texts of a config that `ConfigSchema` has found good. */
-export function resolveConfig({ listen, peers, allow, metrics, ...rest }: ConfigText): Config {
+export function resolveConfig({ network, listen, peers, allow, metrics, ...rest }: ConfigText): Config {
   return {
     ...rest,
+    network: { id: network.id, secret: network.secret, roots: keySet(network.roots) },
     listen: listen?.map((value) => parseHostPort(value)!),
     peers: peers.map(parsePeerUri),
-    allow: allow && new Set(allow.map((value) => keyHex(parseTarget(value)!))),
+    allow: keySet(allow),
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
   };
+}
+
+/** Names and keys, as keys in hex. */
+function keySet(nodes: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  return nodes && new Set(nodes.map((value) => keyHex(parseTarget(value)!)));
 }
 
 /** The config of a node that has no file. */

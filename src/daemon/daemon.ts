@@ -225,6 +225,7 @@ function makeNode({ config, crypto: { crypto } }: DaemonOptions, found: Found, n
       ...(network.secret === undefined ? {} : { secret: utf8(network.secret) }),
       leaf,
       ...(allow === undefined ? {} : { allowedKeys: allow }),
+      ...(network.roots === undefined ? {} : { rootKeys: network.roots }),
       storedEpoch: found.epoch,
       wallMs: Date.now(),
       storedLocators: found.locators,

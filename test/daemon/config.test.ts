@@ -25,7 +25,7 @@ t.test("a file with every key is read", async (t) => {
     [
       "listen: ['0.0.0.0:18100', '[::]:0']",
       `peers: ['wss://relay.example:18100?key=${HEX}&maxbackoff=5m']`,
-      "network: {id: home, secret: 'sixteen characters'}",
+      `network: {id: home, secret: 'sixteen characters', roots: [${HEX}]}`,
       `allow: [${HEX}]`,
       "leaf: true",
       "discovery: {enabled: false}",
@@ -40,7 +40,7 @@ t.test("a file with every key is read", async (t) => {
   ]);
   t.equal(config.peers[0]?.host, "relay.example");
   t.equal(config.peers[0]?.backoffMaxMs, 300_000);
-  t.same(config.network, { id: "home", secret: "sixteen characters" });
+  t.same(config.network, { id: "home", secret: "sixteen characters", roots: new Set([HEX]) });
   t.same([...(config.allow ?? [])], [HEX]);
   t.same([config.leaf, config.discovery.enabled, config.log.level], [true, false, "debug"]);
   t.same(config.metrics.listen, { host: "127.0.0.1", port: 9 });

@@ -375,7 +375,7 @@ export class Tree implements TreeView {
     for (const peer of this.context.peers()) this.#announcer.request(peer.port, nowMs);
   }
 
-  /** No parent: the coordinates stay for now. */
+  /** No parent: the coordinates stay until another is found, or the root is given up. */
   #loseParent(linkLost: boolean, nowMs: number): void {
     this.#parent = undefined;
     this.#treeEpoch = this.context.epochs.next();

@@ -144,7 +144,7 @@ export class Puppet extends Member {
   }
 }
 
-export const hashOf = (edge: EdgeBytes): Uint8Array => makeEdge(crypto, edge).hash;
+export const hashOf = (edge: EdgeBytes): Uint8Array => makeEdge(crypto, 0, edge, edge).hash;
 
 /** The same edge with another port in it, its signatures as they were. */
 export function withPort(edge: EdgeBytes, port: number): EdgeBytes {

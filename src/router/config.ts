@@ -33,9 +33,15 @@ export interface TreeConfig {
   readonly childKeysMax: number;
   /** Keys in one subtree table: 500 bytes each, so 50 MB a tree at most. */
   readonly treeKeysMax: number;
-  /** REG frames of one neighbour that wait for its budget of signatures: 53 KB each. */
-  readonly pendingRegsMax: number;
-  /** Signatures that one neighbour may have checked: at once, and a second. 56 µs each in native form, 6 ms in portable form. */
+  /** Entries of REG frames of one neighbour that wait for its budget of signatures, a frame counting as one: 210 bytes each. */
+  readonly waitingEntriesMax: number;
+  /** Refused entries that one neighbour is told of, or tells of: at once, and a second. */
+  readonly refusalsBurst: number;
+  readonly refusalsPerSecond: number;
+  /**
+   * Signatures that one neighbour may have checked, for its announcements and for its registrations each: at once, and a second.
+   * 56 µs each in native form, 6 ms in portable form. A node sends half as many entries of REG to its parents, since each has two.
+   */
   readonly signaturesBurst: number;
   readonly signaturesPerSecond: number;
   /** Control frames that one neighbour may send: at once, and a second. */
@@ -62,8 +68,10 @@ export const TREE_DEFAULTS: TreeConfig = {
   lostKeyMs: 3_000,
   childKeysMax: 50_000,
   treeKeysMax: 100_000,
-  pendingRegsMax: 64,
-  signaturesBurst: 8_192,
+  waitingEntriesMax: 8_192,
+  refusalsBurst: 256,
+  refusalsPerSecond: 64,
+  signaturesBurst: 4_096,
   signaturesPerSecond: 2_048,
   controlBurst: 4_096,
   controlPerSecond: 1_024,

@@ -1,7 +1,8 @@
 import { equalBytes } from "../wire/bytes.js";
 import { CloseCode } from "../wire/codes.js";
 import { REG_REFUSED, type Reg, RegOp, RegRefusal, type RegRefused } from "../wire/control.js";
-import { edgeChild, edgeLinkEpoch, edgeParentPort, edgeParentSignature } from "../wire/edge.js";
+import { edgeChild, edgeLinkEpoch, edgeParentPort, edgeParentSignature, edgeTreeEpoch } from "../wire/edge.js";
+import { EPOCH_HINT_MAX, ID_BYTES } from "../wire/limits.js";
 import { Budget } from "./budget.js";
 import type { TreeConfig } from "./config.js";
 import type { Peer } from "./peer.js";
@@ -9,13 +10,22 @@ import type { RouterStats } from "./stats.js";
 import { idOf, proofEdge, proofParent, type Subtree } from "./subtree.js";
 import type { Trust } from "./trust.js";
 
+/** What waits of a neighbour's REG frames, and what it may cause. */
+interface Intake {
+  readonly waiting: Reg[];
+  /** Entries among them; a frame counts as one more. */
+  waitingEntries: number;
+  readonly signatures: Budget;
+  /** Refusals that it is told, or tells. */
+  readonly refusals: Budget;
+}
+
 /**
  * Takes REG frames in: each entry is checked on arrival, so a child answers for what it forwards and the first bad signature closes
  * its link. Every neighbour has a budget of signatures; what passes it waits, up to a bound.
  */
 export class Registrar {
-  readonly #waiting = new Map<number, Reg[]>();
-  readonly #budgets = new Map<number, Budget>();
+  readonly #intakes = new Map<number, Intake>();
 
   constructor(
     private readonly key: Uint8Array,
@@ -28,27 +38,30 @@ export class Registrar {
     private readonly handleChild: (tree: number, port: number) => void,
   ) {}
 
-  /** The code of a broken rule, or undefined. */
-  handleReg(peer: Peer, reg: Reg, nowMs: number): CloseCode | undefined {
-    const waiting = this.#waiting.get(peer.port);
-    if (waiting === undefined && this.mayCheck(peer.port, 2 * reg.adds.length, nowMs))
-      return this.#apply(peer, reg, nowMs);
-    this.stats.regsDelayed++;
-    if (waiting === undefined) this.#waiting.set(peer.port, [reg]);
-    else if (waiting.length < this.config.pendingRegsMax) waiting.push(reg);
-    else return CloseCode.FLOOD;
-    return undefined;
-  }
-
-  /** Whether the neighbour behind `port` may have that many more signatures checked now. */
-  mayCheck(port: number, signatures: number, nowMs: number): boolean {
-    return this.#budget(port, nowMs).overdraw(signatures, nowMs);
+  handleLinkUp(port: number, nowMs: number): void {
+    const { signaturesPerSecond, signaturesBurst, refusalsPerSecond, refusalsBurst } = this.config;
+    this.#intakes.set(port, {
+      waiting: [],
+      waitingEntries: 0,
+      signatures: new Budget(signaturesPerSecond, signaturesBurst, nowMs),
+      refusals: new Budget(refusalsPerSecond, refusalsBurst, nowMs),
+    });
   }
 
   handleLinkDown(port: number, nowMs: number): void {
-    this.#waiting.delete(port);
-    this.#budgets.delete(port);
-    for (const subtree of this.subtrees) subtree.handleLost(port, nowMs);
+    this.#intakes.delete(port);
+    for (const subtree of this.subtrees) subtree.handleLinkDown(port, nowMs);
+  }
+
+  /** The code of a broken rule, or undefined. */
+  handleReg(peer: Peer, reg: Reg, nowMs: number): CloseCode | undefined {
+    const intake = this.#intakes.get(peer.port)!;
+    const { waiting, signatures } = intake;
+    if (waiting.length === 0 && signatures.overdraw(2 * reg.adds.length, nowMs)) return this.#apply(peer, reg, nowMs);
+    this.stats.regsDelayed++;
+    waiting.push(reg);
+    intake.waitingEntries += sizeOf(reg);
+    return intake.waitingEntries > this.config.waitingEntriesMax ? CloseCode.FLOOD : undefined;
   }
 
   /** Works off what waited; `violation` is told each neighbour that broke a rule. */
@@ -57,31 +70,24 @@ export class Registrar {
     peerOf: (port: number) => Peer | undefined,
     violation: (port: number, code: CloseCode) => void,
   ): void {
-    for (const [port, waiting] of this.#waiting) {
-      while (waiting.length > 0 && this.mayCheck(port, 2 * waiting[0]!.adds.length, nowMs)) {
-        const code = this.#apply(peerOf(port)!, waiting.shift()!, nowMs);
-        if (code !== undefined) {
-          waiting.length = 0;
-          violation(port, code);
-        }
+    for (const [port, intake] of this.#intakes) {
+      const { waiting, signatures } = intake;
+      while (waiting.length > 0 && signatures.overdraw(2 * waiting[0]!.adds.length, nowMs)) {
+        const reg = waiting.shift()!;
+        intake.waitingEntries -= sizeOf(reg);
+        const code = this.#apply(peerOf(port)!, reg, nowMs);
+        if (code === undefined) continue;
+        waiting.length = 0;
+        violation(port, code);
       }
-      if (waiting.length === 0) this.#waiting.delete(port);
     }
   }
 
   pollTimeout(): number {
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const port of this.#waiting.keys()) nextMs = Math.min(nextMs, this.#budgets.get(port)!.paidMs());
+    for (const { waiting, signatures } of this.#intakes.values())
+      if (waiting.length > 0) nextMs = Math.min(nextMs, signatures.paidMs());
     return nextMs;
-  }
-
-  #budget(port: number, nowMs: number): Budget {
-    let budget = this.#budgets.get(port);
-    if (budget === undefined) {
-      budget = new Budget(this.config.signaturesPerSecond, this.config.signaturesBurst, nowMs);
-      this.#budgets.set(port, budget);
-    }
-    return budget;
   }
 
   #apply(peer: Peer, reg: Reg, nowMs: number): CloseCode | undefined {
@@ -109,16 +115,22 @@ export class Registrar {
 
   #add(peer: Peer, tree: number, proof: Uint8Array, nowMs: number): CloseCode | undefined {
     const subtree = this.subtrees[tree]!;
+    const id = edgeChild(proofEdge(proof)).subarray(0, ID_BYTES);
     const refused = subtree.check(peer.port, idOf(peer.key), proof);
     if (refused !== undefined) {
       this.stats.regsRefused[refused.reason]!++;
-      const id = edgeChild(proofEdge(proof)).subarray(0, 8);
-      this.send(peer.port, REG_REFUSED.encode({ tree, id, ...refused }));
+      this.#tell(peer.port, { tree, id, ...refused }, nowMs);
       return undefined;
     }
     if (!this.trust.edgeIsValid(tree, proofParent(proof), proofEdge(proof))) return CloseCode.BAD_EDGE;
-    subtree.handleAdd(peer.port, proof.slice(), nowMs);
+    const stale = { tree, id, reason: RegRefusal.STALE, epoch: edgeTreeEpoch(proofEdge(proof)) };
+    for (const port of subtree.handleAdd(peer.port, proof.slice(), nowMs)) this.#tell(port, stale, nowMs);
     return undefined;
+  }
+
+  /** Tells a child of an entry that is not taken, or not any more, as far as its budget of refusals goes. */
+  #tell(port: number, refused: RegRefused, nowMs: number): void {
+    if (this.#intakes.get(port)!.refusals.take(nowMs)) this.send(port, REG_REFUSED.encode(refused));
   }
 
   /** The entry that a child attaches with: its edge below us, over the link as it is now. */
@@ -133,10 +145,16 @@ export class Registrar {
     );
   }
 
-  /** A refusal that is not for this node's own edge goes on down to the node that it is about, if it is stale there. */
-  forwardRefusal(refused: RegRefused): void {
-    if (refused.reason !== RegRefusal.STALE) return;
-    const port = this.subtrees[refused.tree]!.childPort(refused.id);
+  /**
+   * The parent refused an entry. A stale one goes, and whoever it is about hears of it; the epoch is the parent's word, so it counts
+   * within the bound of hints. What is refused for want of room, or for want of its own parent, stays here.
+   */
+  handleRefusal(parentPort: number, refused: RegRefused, nowMs: number): void {
+    if (refused.reason !== RegRefusal.STALE || refused.epoch > EPOCH_HINT_MAX) return;
+    if (!this.#intakes.get(parentPort)!.refusals.take(nowMs)) return;
+    const port = this.subtrees[refused.tree]!.handleStale(refused.id, refused.epoch, nowMs);
     if (port !== 0) this.send(port, REG_REFUSED.encode(refused));
   }
 }
+
+const sizeOf = (reg: Reg): number => 1 + reg.adds.length + reg.dels.length;

@@ -123,6 +123,11 @@ export class Tree implements TreeView {
     return this.#root?.seq ?? 0;
   }
 
+  /** The epoch of this node's edge. */
+  get treeEpoch(): number {
+    return this.#treeEpoch;
+  }
+
   /** True while no parent is feasible and the old coordinates are kept. */
   get isOrphan(): boolean {
     return this.#orphan !== undefined;
@@ -379,7 +384,7 @@ export class Tree implements TreeView {
   #loseParent(linkLost: boolean, nowMs: number): void {
     this.#parent = undefined;
     this.#treeEpoch = this.context.epochs.next();
-    this.context.subtree.handleNoParent(linkLost);
+    this.context.subtree.handleOrphan();
     this.#orphan = { linkLost, untilMs: nowMs + this.context.config.orphanMs, askMs: nowMs };
   }
 
@@ -440,6 +445,7 @@ export class Tree implements TreeView {
   }
 
   #becomeNobody(nowMs: number): void {
+    this.context.subtree.handleNoParent();
     this.#path = [];
     this.#position = undefined;
     this.#announce(nowMs);
@@ -452,7 +458,8 @@ export class Tree implements TreeView {
   }
 
   #becomeRoot(nowMs: number): void {
-    const { key, rank } = this.context;
+    const { key, rank, subtree } = this.context;
+    subtree.handleNoParent();
     this.#path = [];
     this.#delayMs = 0;
     this.#position = { rootId: key.slice(0, ID_BYTES), coordinates: new Uint16Array(0) };

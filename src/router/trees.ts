@@ -14,6 +14,7 @@ import {
   REG,
   REG_REFUSED,
   REQUEST_WHOLE,
+  RegRefusal,
   type RegRefused,
   ROOT_LOST,
   type RootLost,
@@ -86,7 +87,8 @@ export class Trees implements RoutingView {
     this.key = identity.publicKey;
     this.#trust = new Trust(crypto, verdicts, identity, networkId);
     const send = options.send;
-    this.subtrees = Array.from({ length: TREE_COUNT }, (_, t) => new Subtree(this.key, t, config, send));
+    const entries = new Budget(config.signaturesPerSecond / 2, config.signaturesBurst / 2, nowMs);
+    this.subtrees = Array.from({ length: TREE_COUNT }, (_, t) => new Subtree(this.key, t, config, entries, send));
     const handleChild = (tree: number, port: number) => this.trees[tree]!.handleChild(port);
     this.#registrar = new Registrar(this.key, this.subtrees, this.#trust, config, stats, send, handleChild);
     const mayBeRoot = (key: Uint8Array) => rootKeys === undefined || rootKeys.has(toHex(key));
@@ -144,6 +146,7 @@ export class Trees implements RoutingView {
       isBroken: false,
     };
     this.#peers.set(toHex(peer.key), peer);
+    this.#registrar.handleLinkUp(peer.port, nowMs);
     for (const tree of this.trees) tree.handleLinkUp(peer, nowMs);
   }
 
@@ -265,13 +268,12 @@ export class Trees implements RoutingView {
     return undefined;
   }
 
-  /** Only the parent may refuse. What is about this node's own edge renews it, anything else goes on down. */
+  /** Only the parent that has our set may refuse. What is about this node's own edge renews it. */
   #handleRegRefused(link: LinkState, refused: RegRefused, nowMs: number): undefined {
-    const tree = this.trees[refused.tree]!;
-    if (tree.parentPort !== link.peer.port) return;
+    if (this.subtrees[refused.tree]!.parentPort !== link.peer.port) return;
     this.options.stats.regRefusals++;
-    if (toHex(refused.id) === idOf(this.key)) tree.handleOwnEpoch(refused.epoch, nowMs);
-    else this.#registrar.forwardRefusal(refused);
+    if (toHex(refused.id) !== idOf(this.key)) this.#registrar.handleRefusal(link.peer.port, refused, nowMs);
+    else if (refused.reason === RegRefusal.STALE) this.trees[refused.tree]!.handleOwnEpoch(refused.epoch, nowMs);
   }
 
   // Time

@@ -310,10 +310,15 @@ export class Mesh {
   }
 }
 
-/** A mesh over a graph; a link's delay is 5 to 50 ms. */
-export function meshOf(graph: Graph, random: Random, options: MemberOptions & LinkOptions = {}): Mesh {
+/** A mesh over a graph; a link's delay is 5 to 50 ms. `first` is for the first member alone. */
+export function meshOf(
+  graph: Graph,
+  random: Random,
+  options: MemberOptions & LinkOptions = {},
+  first: MemberOptions = options,
+): Mesh {
   const mesh = new Mesh(random);
-  for (let i = 0; i < graph.count; i++) mesh.add(options);
+  for (let i = 0; i < graph.count; i++) mesh.add(i === 0 ? first : options);
   for (const [a, b] of graph.links)
     mesh.link(mesh.members[a]!, mesh.members[b]!, { delayMs: 5 + random(46), ...options });
   return mesh;

@@ -37,7 +37,7 @@ export interface SessionConfig {
   readonly handshakeRetryMs: number;
   /** A handshake that is not confirmed by then has failed; a half-open session older than that is not completed. */
   readonly handshakeTimeoutMs: number;
-  /** Half-open sessions, one per peer: 4 KB each; the one unused longest makes room. */
+  /** Half-open sessions, one per HANDSHAKE_INIT: 4 KB each; the oldest makes room. */
   readonly halfOpenMax: number;
   /** Sessions: 7 KB each when idle. */
   readonly sessionsMax: number;

@@ -70,10 +70,13 @@ export class Endpoint implements SessionHost {
   readonly #byIndex = new Map<number, Session | HalfOpen>();
   /** The session with each peer that is connecting or established. */
   readonly #byKey = new Map<string, Session>();
-  /** Half-open sessions by peer. */
+  /**
+   * Half-open sessions by the ephemeral key of their message 1, the oldest first. A peer may have several: were there one a peer, an old
+   * message 1 of its, replayed all the time, would keep its new one out.
+   */
   readonly #halfOpen: LRUCache<string, HalfOpen>;
-  /** The same, and sessions that peers began, by the ephemeral key of their message 1. */
-  readonly #byEphemeral = new Map<string, Session | HalfOpen>();
+  /** Sessions that peers began, by the same. */
+  readonly #byEphemeral = new Map<string, Session>();
 
   readonly #queue: SendQueue<Session | HalfOpen>;
   readonly #deadlines = new DeadlineQueue<Session>();
@@ -95,9 +98,10 @@ export class Endpoint implements SessionHost {
     this.#queue = new SendQueue(options.config.turnBytes);
     this.#halfOpen = new LRUCache({
       max: options.config.halfOpenMax,
-      dispose: (halfOpen, _name, reason) => {
+      dispose: (halfOpen, _ephemeral, reason) => {
         if (reason === "evict") this.stats.halfOpenEvicted++;
-        this.#dropHalfOpen(halfOpen);
+        halfOpen.answerDue = false;
+        this.#byIndex.delete(halfOpen.index);
       },
     });
   }
@@ -232,7 +236,7 @@ export class Endpoint implements SessionHost {
   }
 
   handleConfirmed(session: Session): void {
-    this.#halfOpen.delete(nameOf(session.remoteKey));
+    this.#dropHalfOpenOf(session.remoteKey);
   }
 
   handleClosed(session: Session): void {
@@ -265,15 +269,14 @@ export class Endpoint implements SessionHost {
 
   /** A packet for a half-open session: if it authenticates, the session is there, and replaces the one that was. */
   #confirm(halfOpen: HalfOpen, packet: Uint8Array, congested: boolean, nowMs: number): number {
-    const name = nameOf(halfOpen.remoteKey);
     if (nowMs - halfOpen.createdMs > this.config.handshakeTimeoutMs) {
-      this.#halfOpen.delete(name);
+      this.#halfOpen.delete(halfOpen.ephemeral);
       return PacketDrop.HALF_OPEN_STALE;
     }
     const framesBytes = halfOpen.keys.open(packet, this.frames);
     if (framesBytes < 0) return -framesBytes;
-    this.#halfOpen.delete(name);
-    const present = this.#byKey.get(name);
+    this.#dropHalfOpenOf(halfOpen.remoteKey, halfOpen.createdMs);
+    const present = this.#byKey.get(nameOf(halfOpen.remoteKey));
     if (present === undefined && !this.#hasRoom(nowMs)) return PacketDrop.SESSIONS_FULL;
     const session = this.#sessionFor(halfOpen, present, nowMs);
     session.accept(halfOpen.keys, halfOpen.index, nowMs);
@@ -298,19 +301,17 @@ export class Endpoint implements SessionHost {
   #handleInit(packet: Uint8Array, ingressPort: number, nowMs: number): number {
     if (!this.#rate.take(ingressPort, nowMs)) return PacketDrop.HANDSHAKE_RATE;
     const ephemeral = nameOf(ephemeralOf(packet));
-    const known = this.#byEphemeral.get(ephemeral);
-    if (known instanceof Session) return PacketDrop.HANDSHAKE_REPLAYED;
+    if (this.#byEphemeral.has(ephemeral)) return PacketDrop.HANDSHAKE_REPLAYED;
+    const known = this.#halfOpen.peek(ephemeral);
     if (known !== undefined && equalBytes(known.request, packet)) return this.#answer(known);
     const request = this.#handshaker.read(packet);
     if (typeof request === "number") return request;
-    const name = nameOf(request.remoteKey);
-    if (this.#ownHandshakeWins(name, request.remoteKey)) return PacketDrop.HANDSHAKE_CROSSED;
+    if (this.#ownHandshakeWins(request.remoteKey)) return PacketDrop.HANDSHAKE_CROSSED;
     const index = this.#newIndex();
     const halfOpen = index === undefined ? undefined : this.#handshaker.answer(request, index, ephemeral, nowMs);
     if (halfOpen === undefined) return PacketDrop.SESSIONS_FULL;
-    this.#halfOpen.set(name, halfOpen);
+    this.#halfOpen.set(ephemeral, halfOpen);
     this.#byIndex.set(halfOpen.index, halfOpen);
-    this.#byEphemeral.set(ephemeral, halfOpen);
     const { remoteKey, locator } = halfOpen;
     this.emit({ type: "locator", remoteKey, locator });
     return this.#answer(halfOpen);
@@ -328,9 +329,8 @@ export class Endpoint implements SessionHost {
    * Both ends may begin a handshake at once: then the one that the smaller key began is kept. The smaller key drops what the other
    * began; the larger key answers, and takes whichever is confirmed.
    */
-  #ownHandshakeWins(name: string, remoteKey: Uint8Array): boolean {
-    const present = this.#byKey.get(name);
-    return present?.initiation !== undefined && this.#isSmallerThan(remoteKey);
+  #ownHandshakeWins(remoteKey: Uint8Array): boolean {
+    return this.session(remoteKey)?.initiation !== undefined && this.#isSmallerThan(remoteKey);
   }
 
   #isSmallerThan(remoteKey: Uint8Array): boolean {
@@ -347,7 +347,7 @@ export class Endpoint implements SessionHost {
     if (!initiation.take(completion.remoteIndex)) return PacketDrop.HANDSHAKE_REPLAYED;
     session.handleAnswer(completion.keys, nowMs);
     const { remoteKey } = session;
-    if (this.#isSmallerThan(remoteKey)) this.#halfOpen.delete(nameOf(remoteKey));
+    if (this.#isSmallerThan(remoteKey)) this.#dropHalfOpenOf(remoteKey);
     this.emit({ type: "locator", remoteKey, locator: completion.locator });
     this.#verdict.remoteKey = remoteKey;
     return PacketDrop.NONE;
@@ -383,10 +383,11 @@ export class Endpoint implements SessionHost {
     return undefined;
   }
 
-  #dropHalfOpen(halfOpen: HalfOpen): void {
-    halfOpen.answerDue = false;
-    this.#byIndex.delete(halfOpen.index);
-    this.#byEphemeral.delete(halfOpen.ephemeral);
+  /** Drops the half-open sessions of a peer that are no newer than `createdMs`: what it began before is of no use any more. */
+  #dropHalfOpenOf(remoteKey: Uint8Array, createdMs = Number.POSITIVE_INFINITY): void {
+    for (const halfOpen of [...this.#halfOpen.values()])
+      if (halfOpen.createdMs <= createdMs && equalBytes(halfOpen.remoteKey, remoteKey))
+        this.#halfOpen.delete(halfOpen.ephemeral);
   }
 
   #updateDeadlines(): void {

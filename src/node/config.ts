@@ -105,5 +105,7 @@ export function nodeConfig(crypto: Crypto["name"], overrides: Partial<NodeConfig
   if (config.portsMax > PORT_MAX) throw new RangeError(`portsMax must not exceed ${PORT_MAX}`);
   if (restingMax + config.linksMax > config.portsMax)
     throw new RangeError("portsMax must hold all links, and every port that rests after a flood of hellos");
+  if (config.paths.destinationsMax < config.sessions.sessionsMax + config.sessions.halfOpenMax)
+    throw new RangeError("destinationsMax must hold the peers of all sessions");
   return config;
 }

@@ -161,10 +161,12 @@ export class SessionCarrier {
   }
 
   #search(key: Uint8Array, way: Way, nowMs: number): void {
-    if (nowMs < way.searchMs) return;
+    // A handshake that somebody else began is answered by the way that it came by, or not: whoever invents keys has nothing searched.
+    const session = this.endpoint.session(key);
+    if (session === undefined || nowMs < way.searchMs) return;
     // An event tells when the search ends, unless the router had to forget it.
     way.searchMs = nowMs + this.config.requestTimeoutMs;
-    this.router.paths.findRoute(key, undefined, nowMs);
+    this.router.paths.findRoute(key, undefined, nowMs, !session.initiator);
   }
 
   #way(key: Uint8Array): Way {

@@ -31,14 +31,14 @@ export interface PathConfig {
   /** Route ids remembered as reported broken. 120 bytes each: 0.5 MB. */
   readonly reportedMax: number;
 
-  /** Questions of this node that await an answer. At most 28 nonces each, 4 KB: 1 MB. */
+  /** Questions of this node that await an answer; half of them may be caused by others alone. At most 28 nonces each, 4 KB: 1 MB. */
   readonly inquiriesMax: number;
   /** How long each try of a question waits; as many tries as entries. */
   readonly tryMs: readonly number[];
   /** Replies with a false signature after which a nonce is void. */
   readonly badRepliesMax: number;
 
-  /** Destinations remembered. 1.2 KB each: 1.2 MB. */
+  /** Destinations remembered: as many as there may be sessions, or they would forget each other's. 1.2 KB each: 6.1 MB. */
   readonly destinationsMax: number;
   /** Locators remembered. 1.3 KB each at most: 5.3 MB. */
   readonly locatorsMax: number;
@@ -75,7 +75,7 @@ export const PATH_DEFAULTS: PathConfig = {
   tryMs: [500, 500, 500, 500, 500, 500, 500],
   badRepliesMax: 4,
 
-  destinationsMax: 1_024,
+  destinationsMax: 5_120,
   locatorsMax: 4_096,
   usedMs: 10_000,
   refreshMs: 5_000,

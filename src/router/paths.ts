@@ -113,15 +113,16 @@ export class Paths {
 
   /**
    * Looks for a route to `key`; a `route` or `unreachable` event follows. A locator that came from elsewhere is verified first and
-   * dropped where it is false. Counts a drop where the key is this node's own: no event follows then.
+   * dropped where it is false. Counts a drop where the key is this node's own: no event follows then. `isForeign` says that only the
+   * other node wants it.
    */
-  findRoute(key: Uint8Array, locator: SignedLocator | undefined, nowMs: number): void {
+  findRoute(key: Uint8Array, locator: SignedLocator | undefined, nowMs: number, isForeign = false): void {
     if (equalBytes(key, this.view.key)) {
       countDrop(this.deps.drops, DropReason.SELF);
       return;
     }
     if (locator !== undefined) this.handleLocator(key, locator);
-    this.#routes.find(key, nowMs);
+    this.#routes.find(key, nowMs, isForeign);
   }
 
   /** The best known route. Whoever sends by it calls `handleRouteUse`. */

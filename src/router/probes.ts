@@ -24,6 +24,8 @@ export interface Question {
   readonly isUrgent?: boolean;
   /** The round-trip time to be expected; 0 where unknown. */
   readonly rttMs?: number;
+  /** True where only others caused it, as keys cost them nothing: then half of the room is left to what this node wants itself. */
+  readonly isForeign?: boolean;
 }
 
 /** A question that was asked. */
@@ -68,7 +70,8 @@ export class Probes {
 
   /** Sends the first probes of a question; undefined where too many are open. */
   ask(question: Question, nowMs: number): Inquiry | undefined {
-    if (this.#inquiries.size >= this.deps.config.inquiriesMax) {
+    const { inquiriesMax } = this.deps.config;
+    if (this.#inquiries.size >= (question.isForeign === true ? inquiriesMax / 2 : inquiriesMax)) {
       this.stats.inquiriesRefused++;
       return undefined;
     }

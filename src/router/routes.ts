@@ -47,6 +47,8 @@ export type RouteEvent =
 /** What is known of the way to a key. */
 interface Destination {
   readonly key: Uint8Array;
+  /** True until this node wants to reach the key itself. */
+  isForeign: boolean;
   /** Best first. */
   routes: Route[];
   find: Inquiry | undefined;
@@ -77,14 +79,15 @@ export class Routes {
     });
   }
 
-  /** The best known route, confirmed or not. */
+  /** The best known route, confirmed or not. Whoever asks needs it: it is not the next to be forgotten. */
   get(key: Uint8Array): Route | undefined {
-    return this.#destinations.peek(toHex(key))?.routes[0];
+    return this.#destinations.get(toHex(key))?.routes[0];
   }
 
   /** Looks for a route; a `route` or `unreachable` event follows, at once where the answer is known. */
-  find(key: Uint8Array, nowMs: number): void {
+  find(key: Uint8Array, nowMs: number, isForeign = false): void {
     const destination = this.#destination(key, nowMs);
+    if (!isForeign) destination.isForeign = false;
     const best = destination.routes[0];
     if (best?.isConfirmed === true) {
       this.#events.push({ type: "route", key: best.key, route: best });
@@ -110,10 +113,12 @@ export class Routes {
     if (ports.length === 0 || ports.length > ROUTE_HOPS_MAX) return;
     const destination = this.#destination(key, nowMs);
     const best = destination.routes[0];
-    if (best !== undefined && (best.isConfirmed || equalPorts(best.ports, ports))) return;
-    const hint = this.#replace(destination, ports);
-    this.#events.push({ type: "route", key: hint.key, route: hint });
-    this.#check(destination, hint, nowMs);
+    if (best?.isConfirmed === true) return;
+    if (best === undefined || !equalPorts(best.ports, ports)) {
+      const hint = this.#replace(destination, ports);
+      this.#events.push({ type: "route", key: hint.key, route: hint });
+    }
+    this.#check(destination, destination.routes[0]!, nowMs);
   }
 
   /**
@@ -205,6 +210,7 @@ export class Routes {
     if (destination === undefined) {
       destination = {
         key: key.slice(),
+        isForeign: true,
         routes: [],
         find: undefined,
         check: undefined,
@@ -228,14 +234,16 @@ export class Routes {
 
   #search(destination: Destination, isUrgent: boolean, nowMs: number): void {
     if (destination.find !== undefined) return;
-    destination.find = this.probes.ask({ kind: "find", target: destination.key, isUrgent }, nowMs);
+    const { key, isForeign } = destination;
+    destination.find = this.probes.ask({ kind: "find", target: key, isUrgent, isForeign }, nowMs);
     if (destination.find === undefined) this.#giveUp(destination, nowMs);
   }
 
   #check(destination: Destination, route: Route, nowMs: number): void {
     if (destination.check !== undefined) return;
+    const { key, isForeign } = destination;
     const { ports, rttMs } = route;
-    destination.check = this.probes.ask({ kind: "check", target: destination.key, ports, rttMs }, nowMs);
+    destination.check = this.probes.ask({ kind: "check", target: key, ports, rttMs, isForeign }, nowMs);
   }
 
   /** Measures a route that is in use, looks for a better one now and then, and rests where it is not in use. */

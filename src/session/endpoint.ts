@@ -269,13 +269,13 @@ export class Endpoint implements SessionHost {
 
   /** A packet for a half-open session: if it authenticates, the session is there, and replaces the one that was. */
   #confirm(halfOpen: HalfOpen, packet: Uint8Array, congested: boolean, nowMs: number): number {
-    if (nowMs - halfOpen.createdMs > this.config.handshakeTimeoutMs) {
+    if (nowMs > halfOpen.staleMs) {
       this.#halfOpen.delete(halfOpen.ephemeral);
       return PacketDrop.HALF_OPEN_STALE;
     }
     const framesBytes = halfOpen.keys.open(packet, this.frames);
     if (framesBytes < 0) return -framesBytes;
-    this.#dropHalfOpenOf(halfOpen.remoteKey, halfOpen.createdMs);
+    this.#dropHalfOpenOf(halfOpen.remoteKey, halfOpen.staleMs);
     const present = this.#byKey.get(nameOf(halfOpen.remoteKey));
     if (present === undefined && !this.#hasRoom(nowMs)) return PacketDrop.SESSIONS_FULL;
     const session = this.#sessionFor(halfOpen, present, nowMs);
@@ -383,10 +383,10 @@ export class Endpoint implements SessionHost {
     return undefined;
   }
 
-  /** Drops the half-open sessions of a peer that are no newer than `createdMs`: what it began before is of no use any more. */
-  #dropHalfOpenOf(remoteKey: Uint8Array, createdMs = Number.POSITIVE_INFINITY): void {
+  /** Drops the half-open sessions of a peer that are stale by `staleMs`: what it began before is of no use any more. */
+  #dropHalfOpenOf(remoteKey: Uint8Array, staleMs = Number.POSITIVE_INFINITY): void {
     for (const halfOpen of [...this.#halfOpen.values()])
-      if (halfOpen.createdMs <= createdMs && equalBytes(halfOpen.remoteKey, remoteKey))
+      if (halfOpen.staleMs <= staleMs && equalBytes(halfOpen.remoteKey, remoteKey))
         this.#halfOpen.delete(halfOpen.ephemeral);
   }
 

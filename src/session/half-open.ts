@@ -8,7 +8,8 @@ export class HalfOpen {
   readonly locator: Uint8Array;
   readonly index: number;
   readonly keys: SessionKeys;
-  readonly createdMs: number;
+  /** Too old to be answered or confirmed after this. */
+  readonly staleMs: number;
   /** HANDSHAKE_INIT as it came, and its ephemeral key as the key of a map. */
   readonly request: Uint8Array;
   readonly ephemeral: string;
@@ -25,7 +26,7 @@ export class HalfOpen {
     index: number,
     keys: SessionKeys,
     packet: Uint8Array,
-    nowMs: number,
+    staleMs: number,
   ) {
     this.remoteKey = request.remoteKey;
     this.locator = request.locator;
@@ -34,11 +35,11 @@ export class HalfOpen {
     this.index = index;
     this.keys = keys;
     this.packet = packet;
-    this.createdMs = nowMs;
+    this.staleMs = staleMs;
   }
 
-  hasPacket(): boolean {
-    return this.answerDue;
+  hasPacket(nowMs: number): boolean {
+    return this.answerDue && nowMs <= this.staleMs;
   }
 
   transmit(start: number): Uint8Array {

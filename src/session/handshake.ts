@@ -117,7 +117,8 @@ export class Handshaker {
     const { initiatorKey, responderKey } = answered.result;
     const keys = this.#keys(request.remoteIndex, responderKey, initiatorKey, nowMs);
     const packet = responsePacket(request.remoteIndex, answered.message);
-    return new HalfOpen(request, ephemeral, index, keys, packet, nowMs);
+    const staleMs = nowMs + this.#options.config.handshakeTimeoutMs;
+    return new HalfOpen(request, ephemeral, index, keys, packet, staleMs);
   }
 
   #locator(): Uint8Array {

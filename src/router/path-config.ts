@@ -3,13 +3,13 @@
  * frame, in `PathStats` where it is not.
  */
 export interface PathConfig {
-  /** Bytes of DATA frames queued for one link. Worst case: this, and 16 bytes a frame, for each link. */
+  /** Bytes of DATA frames queued for one link. Worst case for each: twice this, 16 bytes a frame, and 4 MB of chunks that they came in. */
   readonly dataBytesMax: number;
   /** Bytes of this node's own DATA frames in a link's queue above which no more packets are pulled from sessions. */
   readonly ownBytesMax: number;
   /** Bytes of control frames queued for one link. Worst case: this, and 16 bytes a frame, for each link. */
   readonly controlBytesMax: number;
-  /** Bytes of PROBE, PROBE_REPLY and ROUTE_BROKEN frames queued for one link. Worst case: this for each link. */
+  /** Bytes of PROBE, PROBE_REPLY and ROUTE_BROKEN frames queued for one link. Worst case: this, and 4 MB of chunks, for each link. */
   readonly probeBytesMax: number;
   /** What an ingress may send in its turn, in bytes × hops to go. */
   readonly quantum: number;

@@ -6,10 +6,13 @@ import { Ring } from "./ring.js";
 /** Flows kept for reuse in an idle queue, and the frames for which such a flow keeps room. */
 const SPARE_FLOWS_MAX = 4;
 const SPARE_FRAMES_MAX = 256;
+/** So many frames of a class wait as they came; any more that is small in the chunk it came in is copied, or it would hold the chunk. */
+const UNCOPIED_FRAMES_MAX = 64;
 
 /** What the flows of one class hold together. */
 class Room {
   sizeBytes = 0;
+  frames = 0;
 
   constructor(readonly sizeBytesMax: number) {}
 }
@@ -159,9 +162,11 @@ export class LinkQueue {
     while (room.sizeBytes + frame.length > room.sizeBytesMax)
       if (!this.#makeRoom(room, heldBytes + frame.length)) return false;
     const flow = this.#flows[slot] ?? this.#addFlow(room, slot);
-    flow.push(frame, cost);
+    const isHolding = room.frames >= UNCOPIED_FRAMES_MAX && frame.buffer.byteLength > 2 * frame.length;
+    flow.push(isHolding ? frame.slice() : frame, cost);
     flow.sizeBytes += frame.length;
     room.sizeBytes += frame.length;
+    room.frames++;
     return true;
   }
 
@@ -181,6 +186,7 @@ export class LinkQueue {
   #shrink(flow: Flow, sizeBytes: number): void {
     flow.sizeBytes -= sizeBytes;
     flow.room!.sizeBytes -= sizeBytes;
+    flow.room!.frames--;
     if (flow.count === 0) this.#removeFlow(flow);
   }
 

@@ -250,3 +250,21 @@ t.test("whatever is pushed and popped, counts and orders hold", async () => {
     { numRuns: 500 },
   );
 });
+
+t.test("small frames that wait do not hold the large chunks that they came in", async (t) => {
+  const queue = newQueue();
+  const chunkBytes = 65_536;
+  for (let i = 0; i < 10_000; i++)
+    queue.push(new Uint8Array(chunkBytes).subarray(i % 1_000, (i % 1_000) + 64).fill(i), 1, 64);
+  const held = new Set<ArrayBufferLike>();
+  let frames = 0;
+  for (let frame = queue.pop(); frame !== undefined; frame = queue.pop()) {
+    if (frame.some((byte) => byte !== (frames & 0xff))) t.fail("a frame is not what came");
+    held.add(frame.buffer);
+    frames++;
+  }
+  let heldBytes = 0;
+  for (const { byteLength } of held) heldBytes += byteLength;
+  t.equal(frames, PATH_DEFAULTS.dataBytesMax / 64);
+  t.ok(heldBytes <= 5 * 1024 * 1024, `${heldBytes} bytes`);
+});

@@ -6,7 +6,7 @@ import { FRAME_BYTES_MAX } from "../wire/limits.js";
  */
 
 export interface LinkLimits {
-  /** Bytes waiting for the socket from which on `send` gives false. Worst case with the frame that passed it, a link: 320 KiB. */
+  /** Bytes waiting for the socket from which on `send` gives false. Worst case a link: twice 320 KiB, and 4 MiB of received chunks. */
   readonly sendHighBytes: number;
   /** Bytes waiting for the socket at which the link is closed, because its sender heeds no false. Worst case a link. */
   readonly sendBytesMax: number;

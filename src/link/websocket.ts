@@ -13,6 +13,9 @@ const REASON_BYTES_MAX = 123;
 const REASON_BUFFER = new Uint8Array(REASON_BYTES_MAX);
 const ENCODER = new TextEncoder();
 
+/** So many messages wait for the socket as they came; more that are small in the chunk they came in are copied, or they hold the chunk. */
+const UNCOPIED_MESSAGES_MAX = 64;
+
 const SEND_OPTIONS = { binary: true, compress: false, fin: true } as const;
 
 /** Our code, and counter, for each code with which `ws` closes by itself when the other end breaks RFC 6455 or its bounds. */
@@ -72,6 +75,8 @@ export class WebSocketLink implements Link {
   #onMessage: ((message: Uint8Array) => void) | undefined;
   #closing: { readonly code: number; readonly reason: string } | undefined;
   #corked = false;
+  /** Messages sent since nothing waited for the socket. */
+  #waitingCount = 0;
   #full = false;
   #cancelStall: (() => void) | undefined;
 
@@ -112,7 +117,9 @@ export class WebSocketLink implements Link {
       this.#stream.cork();
       process.nextTick(this.#uncork);
     }
-    this.#socket.send(message, SEND_OPTIONS);
+    if (this.#socket.bufferedAmount === 0) this.#waitingCount = 0;
+    const isHolding = ++this.#waitingCount > UNCOPIED_MESSAGES_MAX && message.buffer.byteLength > 2 * message.length;
+    this.#socket.send(isHolding ? message.slice() : message, SEND_OPTIONS);
     const bufferedBytes = this.#socket.bufferedAmount;
     if (bufferedBytes <= this.#limits.sendHighBytes) return true;
     if (bufferedBytes > this.#limits.sendBytesMax) this.#closeSlow("overflows");

@@ -1,5 +1,7 @@
 import { createServer } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import t from "tap";
 import { Dialer } from "../../src/link/dialer.js";
@@ -384,6 +386,32 @@ t.test("a peer that never reads is closed as slow, holds a bounded buffer, and d
   client.socket.end();
   await until("the link ends", () => closed.length === 1);
   t.equal(closed[0]?.code, CloseCode.SLOW);
+  await listener.close();
+});
+
+t.test("small messages that wait for a peer do not hold the large chunks that they came in", async (t) => {
+  const { listener, port, links } = await startEcho();
+  const client = new RawClient(port);
+  await client.upgrade();
+  client.socket.pause();
+  const link = links[0]!;
+  while (link.send(new Uint8Array(FRAME_BYTES_MAX))) await new Promise((resolve) => setImmediate(resolve));
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const heldBytes = async () => {
+    collectGarbage();
+    // What is garbage is given back by another thread.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    collectGarbage();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const beforeBytes = await heldBytes();
+  for (let i = 0; i < 4_000; i++) link.send(new Uint8Array(65_536).subarray(0, 64));
+  const grownBytes = (await heldBytes()) - beforeBytes;
+  t.ok(grownBytes < 16 * 1024 * 1024, `${grownBytes} bytes`);
+  t.equal(client.closeCode(), undefined);
+  await served(port);
+  client.socket.destroy();
   await listener.close();
 });
 

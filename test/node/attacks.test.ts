@@ -96,6 +96,8 @@ t.test("what was heard of a hello is worth nothing when it is said again", async
     alone.send(message);
     t.equal(codeOf(network, alone), CloseCode.UNEXPECTED);
   }
+  t.equal(closedBy(network, CloseCode.SECRET), 1);
+  t.equal(closedBy(network, CloseCode.UNEXPECTED), 2);
   const after = network.node(VICTIM).status();
   t.same(
     after.links.map(({ link }) => link),
@@ -197,6 +199,8 @@ t.test("frames before the hello, hellos after it, and oversize are told their co
     [Uint8Array.of(0x92, 0x08, 0xcc, 0x01), CloseCode.NON_CANONICAL],
     [Uint8Array.of(0x92, 0x08, 0xc4, 0xff), CloseCode.MALFORMED],
     [Uint8Array.of(0x92, 0x7e, 0x00), CloseCode.UNEXPECTED],
+    [Uint8Array.of(0x92, 0x11, ...new Uint8Array(1_000).fill(0x91)), CloseCode.MALFORMED],
+    [Uint8Array.of(0x92, 0x10, 0xdd, 0xff, 0xff, 0xff, 0xff), CloseCode.MALFORMED],
   ];
   for (const [i, [frame, code]] of cases.entries()) {
     const stranger = Stranger.acquainted(network, VICTIM, simTerms(20 + i));
@@ -204,6 +208,14 @@ t.test("frames before the hello, hellos after it, and oversize are told their co
     stranger.send(frame);
     t.equal(codeOf(network, stranger), code, `case ${i}`);
   }
+  for (const code of [CloseCode.UNEXPECTED, CloseCode.OVERSIZE, CloseCode.MALFORMED, CloseCode.NON_CANONICAL]) {
+    const times = cases.filter((each) => each[1] === code).length;
+    const before = code === CloseCode.UNEXPECTED || code === CloseCode.OVERSIZE ? 1 : 0;
+    t.equal(closedBy(network, code), times + before, `code ${code} is counted`);
+  }
+  const { links, linksInHello } = network.node(VICTIM).status();
+  t.equal(links.length, 2, "nobody but the honest is left");
+  t.equal(linksInHello, 0);
   honestAreServed(t, network);
 });
 
@@ -222,6 +234,7 @@ t.test("a flood of pings closes the link, pongs that nobody asked for are counte
   const before = rttMs();
   for (let token = 0; token < 100; token++) eager.send(PONG.encode({ token }));
   t.equal(codeOf(network, flooder), CloseCode.FLOOD);
+  t.equal(closedBy(network, CloseCode.FLOOD), 1);
   const { pingsBurst } = network.node(VICTIM).config.keepAlive;
   t.ok(flooder.received.filter((message) => message[1] === 9).length <= pingsBurst + 1, "pongs are bounded");
   network.run(100);
@@ -310,11 +323,18 @@ t.test("a neighbour that never reads is closed, and holds no more memory than it
     if (!deaf.isClosed && network.nowMs < 40_000) network.schedule.after(100, frames);
   };
   frames();
+  network.run(5_000);
+  t.ok(network.pings(0, 2), "an honest ping passes meanwhile");
   network.runUntil(() => deaf.isClosed, 40_000);
   deaf.isReading = true;
   network.resumeReading(deaf);
   t.equal(codeOf(network, deaf), CloseCode.SLOW);
-  t.ok(network.node(VICTIM).router.stats.drops[-DropReason.QUEUE_FULL]! > 0);
+  t.equal(closedBy(network, CloseCode.SLOW), 1);
+  const { drops } = network.node(VICTIM).router.stats;
+  const waitedBytes = drops[-DropReason.LINK_DOWN]! * frameTo(deaf, toVictim).length;
+  const { dataBytesMax } = network.node(VICTIM).config.paths;
+  t.ok(waitedBytes > dataBytesMax / 2 && waitedBytes <= dataBytesMax, `${waitedBytes} bytes waited`);
+  t.ok(drops[-DropReason.QUEUE_FULL]! > 0);
   honestAreServed(t, network);
 });
 
@@ -354,10 +374,12 @@ t.test("a flood of registrations closes its link, and no table grows", async (t)
   for (let i = 0; i < 6_000; i++)
     flooder.send(i === 0 ? reg : REG.encode({ tree: 0, op: RegOp.UPDATE, dels: [], adds: [] }));
   const code = codeOf(network, flooder);
-  t.ok(code === CloseCode.BAD_EDGE || code === CloseCode.FLOOD, `code ${code}`);
+  t.equal(code, CloseCode.BAD_EDGE, "before anything else the first entry is false");
   const unattached = Stranger.acquainted(network, VICTIM, simTerms(2));
   for (let i = 0; i < 6_000; i++) unattached.send(REG.encode({ tree: 1, op: RegOp.DETACH, dels: [], adds: [] }));
   t.equal(codeOf(network, unattached), CloseCode.FLOOD);
+  t.equal(closedBy(network, CloseCode.FLOOD), 1);
+  t.equal(network.node(VICTIM).router.stats.floods, 1);
   t.ok(
     network
       .node(VICTIM)

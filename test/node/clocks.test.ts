@@ -58,10 +58,16 @@ for (const seed of [1, 2, 3]) {
       network.run(2_000);
       network.restart(root, options);
       const atMs = network.nowMs;
+      t.ok(network.pings((root + 2) % NODES, (root + 4) % NODES), "others are served meanwhile");
       const back = network.runUntil(() => network.isLinked() && isWhole(network), 20_000);
       t.ok(back, `whole again after ${Math.round(network.nowMs - atMs)} ms`);
       network.run(1_000);
       allPing(t, network, "all ping");
+      const tables = network.hosts.flatMap(({ node }) => node!.status().trees.map(({ tableSize }) => tableSize));
+      t.ok(
+        tables.every((size) => size < NODES),
+        "nobody is in a table twice",
+      );
       t.ok(network.hosts.every(({ node }) => node!.linkStats.closed.every((count, code) => count === 0 || code === 9)));
     });
   }

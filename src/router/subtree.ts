@@ -233,7 +233,7 @@ export class Subtree {
     this.#next = { port, proof, attachMs: nowMs + this.config.attachMs };
   }
 
-  /** No parent is feasible for now; the last one keeps our set. */
+  /** No parent is feasible yet; the last one keeps our set. */
   handleOrphan(): void {
     this.#next = undefined;
   }

@@ -2,7 +2,7 @@ import { compareBytes, equalBytes } from "../wire/bytes.js";
 import { TREE_DEPTH_MAX } from "../wire/limits.js";
 import type { Feasibility } from "./feasibility.js";
 import type { Announced, Peer } from "./peer.js";
-import type { TreeContext } from "./tree.js";
+import type { TreeContext } from "./tree-context.js";
 
 /** Which neighbour makes the best parent in one tree: the best root, then the fewest hops, then the least delay. */
 export class Candidates {
@@ -19,36 +19,42 @@ export class Candidates {
 
   /** The best feasible neighbour; the present `parent` stays unless another is at least a hop nearer. */
   bestFeasible(parent: Peer | undefined): Peer | undefined {
-    let best: Peer | undefined;
-    for (const peer of this.context.peers()) {
-      const announced = peer.announced[this.tree];
-      if (announced === undefined || !this.isFeasible(peer, announced)) continue;
-      if (best === undefined || this.#isBetter(peer, best, parent)) best = peer;
-    }
-    return best;
+    return this.#best((peer, announced) => this.isFeasible(peer, announced), parent);
   }
 
-  /** The best neighbour whose root has at least `rank`, and which only a newer seq would make feasible. */
-  bestUnfeasible(rank: Uint8Array, withDead: boolean): Peer | undefined {
-    let best: Peer | undefined;
-    for (const peer of this.context.peers()) {
-      const announced = peer.announced[this.tree];
-      if (announced === undefined || !this.#isEligible(peer, announced)) continue;
-      if (compareBytes(announced.rank, rank) < 0 || this.isFeasible(peer, announced)) continue;
-      if (!withDead && this.feasibility.isDead(announced.rootKey, announced.seq)) continue;
-      if (best === undefined || this.#isBetter(peer, best, undefined)) best = peer;
-    }
-    return best;
+  /** The best neighbour with a root of at least `rank`, that a newer seq would make feasible again; none whose seq is dead. */
+  alternative(rank: Uint8Array): Peer | undefined {
+    return this.#best(
+      (peer, announced) =>
+        compareBytes(announced.rank, rank) >= 0 &&
+        this.#isEligible(peer, announced) &&
+        !this.isFeasible(peer, announced) &&
+        !this.feasibility.isDead(announced.rootKey, announced.seq),
+    );
   }
 
-  /** The neighbour nearest to `root`, feasible or not, where no parent leads there. */
+  /** The best neighbour with a root above `rank`, that a newer seq would make feasible. */
+  better(rank: Uint8Array): Peer | undefined {
+    return this.#best(
+      (peer, announced) =>
+        compareBytes(announced.rank, rank) > 0 &&
+        this.#isEligible(peer, announced) &&
+        !this.isFeasible(peer, announced),
+    );
+  }
+
+  /** The neighbour nearest to `root`, feasible or not. */
   nearestTo(root: Uint8Array): Peer | undefined {
+    return this.#best((peer, announced) => equalBytes(announced.rootKey, root) && this.#isEligible(peer, announced));
+  }
+
+  #best(isFit: (peer: Peer, announced: Announced) => boolean, parent?: Peer): Peer | undefined {
     let best: Peer | undefined;
     for (const peer of this.context.peers()) {
       const announced = peer.announced[this.tree];
-      if (announced === undefined || !equalBytes(announced.rootKey, root) || !this.#isEligible(peer, announced))
-        continue;
-      if (best === undefined || this.#isBetter(peer, best, undefined)) best = peer;
+      if (announced === undefined) continue;
+      // Which is better is soon said, which is feasible takes longer.
+      if ((best === undefined || this.#isBetter(peer, best, parent)) && isFit(peer, announced)) best = peer;
     }
     return best;
   }

@@ -16,22 +16,20 @@ export class RootReports {
     this.#reporters = new LRUCache({ max: config.rootsMax });
   }
 
-  /** Whether this reporter may be heard again: once in the gap in which a root answers. */
-  mayReport(reporter: Uint8Array, nowMs: number): boolean {
-    const lastMs = this.#reporters.get(toHex(reporter));
+  /** Whether a report is the first of its (root, seq), and its reporter was not heard in the gap in which a root answers. */
+  isNews(report: RootLost, nowMs: number): boolean {
+    if ((this.#lost.get(toHex(report.root))?.seq ?? -1) >= report.seq) return false;
+    const lastMs = this.#reporters.get(toHex(edgeChild(report.edge)));
     return lastMs === undefined || nowMs - lastMs >= this.config.seqAnswerGapMs;
   }
 
-  /** True where the report is the first of its (root, seq). `delayMs` is the own delay to the root. */
-  handleReport(report: RootLost, delayMs: number, nowMs: number): boolean {
+  /** A report that is news and whose signatures are valid. `delayMs` is the own delay to the root. */
+  handleReport(report: RootLost, delayMs: number, nowMs: number): void {
     this.#reporters.set(toHex(edgeChild(report.edge)), nowMs);
-    const root = toHex(report.root);
-    if ((this.#lost.get(root)?.seq ?? -1) >= report.seq) return false;
     const { lostMs, lostDelayFactor, lostMaxMs } = this.config;
     const deadlineMs = nowMs + Math.min(lostMs + lostDelayFactor * delayMs, lostMaxMs);
-    this.#lost.set(root, { seq: report.seq, deadlineMs });
+    this.#lost.set(toHex(report.root), { seq: report.seq, deadlineMs });
     this.#nextMs = Math.min(this.#nextMs, deadlineMs);
-    return true;
   }
 
   /** The root is at the other end of a link again. */

@@ -286,8 +286,7 @@ export class Trees implements RoutingView {
     );
     for (const tree of this.trees) {
       tree.handleTimeout(nowMs);
-      for (const port of tree.announcer.takeDue(nowMs))
-        this.options.send(port, tree.announcer.encode(port, tree.ancestry, this.#links[port]!.sent));
+      tree.transmit((port) => this.#links[port]!.sent, nowMs);
     }
   }
 

@@ -217,7 +217,7 @@ export class Endpoint implements SessionHost {
   /** When `handleTimeout` is due; Infinity where nothing waits. */
   pollTimeout(): number {
     this.#updateDeadlines();
-    return this.#deadlines.first?.deadlineMs ?? Number.POSITIVE_INFINITY;
+    return Math.min(this.#deadlines.first?.deadlineMs ?? Number.POSITIVE_INFINITY, this.#queue.dueMs);
   }
 
   wake(session: Session): void {

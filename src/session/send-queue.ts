@@ -10,6 +10,8 @@ export interface Sender {
 const BATCH = 64;
 /** A sender that was held back is asked again after this long, if not before. */
 const PASS_MS = 1;
+/** Of many that are held back so many are asked again a millisecond: every packet that comes in is an occasion to ask them all. */
+const ASKED_PER_MS = 256;
 
 /**
  * Senders that may have a packet, in turns. One that may not send now is set aside until all others were looked at, so that it holds
@@ -26,6 +28,8 @@ export class SendQueue<Item extends Sender> {
 
   /** Free bytes to leave before the packet of the sender that `next` gave. */
   start = 0;
+  /** When `next` is to be called again for those whose turn to be asked was put off; Infinity where none was. */
+  dueMs = Number.POSITIVE_INFINITY;
 
   constructor(turnBytes: number) {
     this.#turnBytes = turnBytes;
@@ -65,6 +69,12 @@ export class SendQueue<Item extends Sender> {
   }
 
   #beginPass(nowMs: number): void {
+    const earliestMs = this.#passMs + Math.floor(this.#heldBack.length / ASKED_PER_MS);
+    if (nowMs < earliestMs) {
+      this.dueMs = earliestMs;
+      return;
+    }
+    this.dueMs = Number.POSITIVE_INFINITY;
     this.#passOver = false;
     this.#passMs = nowMs;
     for (const item of this.#heldBack) this.#ready.push(item);

@@ -170,6 +170,26 @@ t.test("a sender that is held back while another goes on without end is asked ag
   t.equal(queue.next(1, headroom), other);
 });
 
+t.test("many senders that are held back cost a bounded time, and each is asked again soon", async (t) => {
+  const queue = new SendQueue<ReturnType<typeof sender>>(1_000);
+  const items = senders(...new Array<number>(4_000).fill(1));
+  for (const item of items) queue.add(item);
+  const asked = () => items.reduce((sum, item) => sum + item.asked, 0);
+  t.equal(queue.dueMs, Number.POSITIVE_INFINITY);
+  for (let poll = 0; poll < 1_000; poll++) queue.next(poll / 100, () => -1);
+  t.ok(asked() <= 2 * items.length, `asked ${asked()} times in 1,000 polls`);
+  t.ok(queue.dueMs <= 20, `due after ${queue.dueMs} ms`);
+  const late = senders(1)[0]!;
+  queue.add(late);
+  const headroom = (key: Uint8Array) => (key === late.remoteKey ? 0 : -1);
+  t.equal(queue.next(10, headroom), late, "one that is not held back goes at once");
+  late.packets--;
+  const before = asked();
+  queue.next(queue.dueMs, () => -1);
+  t.equal(asked(), before + items.length);
+  t.equal(queue.dueMs, Number.POSITIVE_INFINITY);
+});
+
 t.test("an idle sender is not in the queue", async (t) => {
   const queue = new SendQueue<ReturnType<typeof sender>>(1_000);
   const [idle] = senders(0);

@@ -1,8 +1,8 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { LRUCache } from "lru-cache";
 import type { FullPacket } from "multicast-dns";
+import { Budget } from "../wire/budget.js";
 import { isInSubnets } from "./addresses.js";
-import { Budget } from "./budget.js";
 import { DISCOVERY_LIMITS, type DiscoveryLimits } from "./config.js";
 import {
   type Announcement,

@@ -3,9 +3,9 @@ import { type AddressInfo, createServer as createTcpServer, type Socket, type Se
 import type { Duplex } from "node:stream";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { type Server as UpgradeServer, WebSocketServer } from "ws";
+import { Budget } from "../wire/budget.js";
 import { CLOSE_TEXT, CloseCode } from "../wire/codes.js";
 import { isLocalAddress, plainAddress, sourceOf } from "./addresses.js";
-import { Budget } from "./budget.js";
 import type { Certificate } from "./certificate.js";
 import { LISTENER_LIMITS, type LinkLimits, type ListenerLimits, SOCKET_OPTIONS } from "./config.js";
 import { type Connection, Connections } from "./connections.js";

@@ -1,7 +1,7 @@
 import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
+import { Budget } from "../wire/budget.js";
 import { CLOSE_TEXT, CloseCode } from "../wire/codes.js";
-import { Budget } from "./budget.js";
 import { LINK_LIMITS, type LinkLimits } from "./config.js";
 import type { Link, Timers } from "./link.js";
 import type { LinkStats } from "./stats.js";

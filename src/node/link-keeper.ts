@@ -1,4 +1,4 @@
-import { Budget } from "../router/budget.js";
+import { Budget } from "../wire/budget.js";
 import { CloseCode } from "../wire/codes.js";
 import { PING, PONG } from "../wire/control.js";
 import { Kind, kindOf } from "../wire/kinds.js";

@@ -24,12 +24,12 @@ import {
   isData,
 } from "../wire/data.js";
 import { HOP_LIMIT } from "../wire/limits.js";
-import { PortBudgets } from "./budget.js";
 import { countDrop, type Drops } from "./drops.js";
 import { type KeyCourse, stepByKey } from "./key-step.js";
 import { createLru } from "./lru.js";
 import type { PathConfig } from "./path-config.js";
 import type { RoutingView } from "./peer.js";
+import { PortBudgets } from "./port-budgets.js";
 import { encodePorts } from "./ports.js";
 import type { LinkQueue } from "./queue.js";
 import type { Queues } from "./queues.js";

@@ -23,11 +23,11 @@ import {
   probeTarget,
   probeTree,
 } from "../wire/probe.js";
-import { SharedBudget } from "./budget.js";
 import { countDrop, type Drops } from "./drops.js";
 import { type KeyCourse, stepByKey } from "./key-step.js";
 import type { PathConfig } from "./path-config.js";
 import type { RoutingView } from "./peer.js";
+import { SharedBudget } from "./port-budgets.js";
 import type { Queues } from "./queues.js";
 import { stepByTree } from "./tree-step.js";
 

@@ -1,9 +1,9 @@
+import { Budget } from "../wire/budget.js";
 import { equalBytes } from "../wire/bytes.js";
 import { CloseCode } from "../wire/codes.js";
 import { REG_REFUSED, type Reg, RegOp, RegRefusal, type RegRefused } from "../wire/control.js";
 import { edgeChild, edgeLinkEpoch, edgeParentPort, edgeParentSignature, edgeTreeEpoch } from "../wire/edge.js";
 import { EPOCH_HINT_MAX, ID_BYTES } from "../wire/limits.js";
-import { Budget } from "./budget.js";
 import type { TreeConfig } from "./config.js";
 import type { Peer } from "./peer.js";
 import type { RouterStats } from "./stats.js";

@@ -1,8 +1,8 @@
 import type { LRUCache } from "lru-cache";
 import type { RandomBytes } from "../crypto/crypto.js";
+import { Budget } from "../wire/budget.js";
 import { equalBytes, toHex } from "../wire/bytes.js";
 import { ROUTE_HOPS_MAX } from "../wire/limits.js";
-import { Budget } from "./budget.js";
 import type { Locators } from "./locators.js";
 import { createLru } from "./lru.js";
 import type { PathConfig } from "./path-config.js";

@@ -1,8 +1,8 @@
+import type { Budget } from "../wire/budget.js";
 import { toHex } from "../wire/bytes.js";
 import { REG, RegOp, RegRefusal } from "../wire/control.js";
 import { edgeChild, edgeTreeEpoch } from "../wire/edge.js";
 import { EDGE_BYTES, ID_BYTES, KEY_BYTES, REG_ENTRIES_MAX, REG_ENTRY_BYTES, TREE_DEPTH_MAX } from "../wire/limits.js";
-import type { Budget } from "./budget.js";
 import type { TreeConfig } from "./config.js";
 
 /** A key below one of our children: the proof as it came, and what it says. */

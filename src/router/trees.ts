@@ -1,6 +1,7 @@
 import type { Crypto, Identity } from "../crypto/crypto.js";
 import { SignTag, signedMessage } from "../crypto/sign.js";
 import type { VerdictCache } from "../crypto/verdicts.js";
+import { Budget } from "../wire/budget.js";
 import { toHex } from "../wire/bytes.js";
 import { CloseCode } from "../wire/codes.js";
 import {
@@ -24,7 +25,6 @@ import { Kind } from "../wire/kinds.js";
 import { TREE_COUNT } from "../wire/limits.js";
 import { encodeLocator } from "../wire/locator.js";
 import { readAnnounce } from "./ancestry.js";
-import { Budget } from "./budget.js";
 import type { TreeConfig } from "./config.js";
 import { EdgeMemory } from "./edges.js";
 import type { Epochs } from "./epochs.js";

@@ -1,17 +1,18 @@
 import { LRUCache } from "lru-cache";
+import { Budget } from "../wire/budget.js";
 import type { SessionConfig } from "./config.js";
 import type { EndpointStats } from "./stats.js";
 
-/** A bucket of handshakes for each ingress, so that a flood from one leaves the others theirs. */
+/** A budget of handshakes for each ingress, so that a flood from one leaves the others theirs. */
 export class HandshakeRate {
   readonly #config: SessionConfig;
-  readonly #buckets: LRUCache<number, { tokens: number; filledMs: number }>;
+  readonly #budgets: LRUCache<number, Budget>;
 
   constructor(config: SessionConfig, stats: EndpointStats) {
     this.#config = config;
-    this.#buckets = new LRUCache({
+    this.#budgets = new LRUCache({
       max: config.ingressesMax,
-      dispose: (_bucket, _port, reason) => {
+      dispose: (_budget, _port, reason) => {
         if (reason === "evict") stats.ingressesEvicted++;
       },
     });
@@ -19,17 +20,11 @@ export class HandshakeRate {
 
   /** True where this ingress may bring one more handshake, which is then counted. */
   take(ingressPort: number, nowMs: number): boolean {
-    const { handshakesBurst, handshakesPerSecond } = this.#config;
-    let bucket = this.#buckets.get(ingressPort);
-    if (bucket === undefined) {
-      bucket = { tokens: handshakesBurst, filledMs: nowMs };
-      this.#buckets.set(ingressPort, bucket);
+    let budget = this.#budgets.get(ingressPort);
+    if (budget === undefined) {
+      budget = new Budget(this.#config.handshakesPerSecond, this.#config.handshakesBurst, nowMs);
+      this.#budgets.set(ingressPort, budget);
     }
-    const refill = ((nowMs - bucket.filledMs) * handshakesPerSecond) / 1000;
-    bucket.tokens = Math.min(handshakesBurst, bucket.tokens + refill);
-    bucket.filledMs = nowMs;
-    if (bucket.tokens < 1) return false;
-    bucket.tokens--;
-    return true;
+    return budget.take(nowMs);
   }
 }

@@ -1,7 +1,7 @@
 import t from "tap";
-import { Budget } from "../../src/router/budget.js";
 import { TREE_DEFAULTS } from "../../src/router/config.js";
 import { encodeProof, idOf, Subtree } from "../../src/router/subtree.js";
+import { Budget } from "../../src/wire/budget.js";
 import { REG, type Reg, RegOp, RegRefusal } from "../../src/wire/control.js";
 import { encodeEdge } from "../../src/wire/edge.js";
 import { REG_ENTRIES_MAX, TREE_COUNT } from "../../src/wire/limits.js";

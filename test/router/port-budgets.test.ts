@@ -1,5 +1,6 @@
 import t from "tap";
-import { Budget, PortBudgets, SharedBudget } from "../../src/router/budget.js";
+import { PortBudgets, SharedBudget } from "../../src/router/port-budgets.js";
+import { Budget } from "../../src/wire/budget.js";
 
 /** How many of `tries` succeed. */
 const count = (tries: number, take: () => boolean): number =>

@@ -1,6 +1,6 @@
 import { type Edge, makeEdge } from "./edges.js";
+import { encodeProof } from "./entry.js";
 import type { Peer } from "./peer.js";
-import { encodeProof } from "./subtree.js";
 import type { TreeContext } from "./tree-context.js";
 
 /**
@@ -35,7 +35,7 @@ export class OwnEdge {
     this.#edge = makeEdge(crypto, this.tree, parent.key, trust.signEdge(this.tree, parent, this.#epoch));
     this.#signedMs = nowMs;
     this.#renewMs = Number.POSITIVE_INFINITY;
-    subtree.handleParent(parent.port, encodeProof(parent.key, this.#edge.bytes), nowMs);
+    subtree.upward.handleParent(parent.port, encodeProof(parent.key, this.#edge.bytes), nowMs);
     return this.#edge;
   }
 

@@ -2,12 +2,13 @@ import { Budget } from "../wire/budget.js";
 import { equalBytes } from "../wire/bytes.js";
 import { CloseCode } from "../wire/codes.js";
 import { REG_REFUSED, type Reg, RegOp, RegRefusal, type RegRefused } from "../wire/control.js";
-import { edgeChild, edgeLinkEpoch, edgeParentPort, edgeParentSignature, edgeTreeEpoch } from "../wire/edge.js";
+import { edgeChild, edgeLinkEpoch, edgeParentPort, edgeParentSignature } from "../wire/edge.js";
 import { EPOCH_HINT_MAX, ID_BYTES } from "../wire/limits.js";
 import type { TreeConfig } from "./config.js";
+import { idOf, proofChild, proofEdge, proofEpoch, proofParent } from "./entry.js";
 import type { Peer } from "./peer.js";
 import type { RouterStats } from "./stats.js";
-import { idOf, proofEdge, proofParent, type Subtree } from "./subtree.js";
+import type { Subtree } from "./subtree.js";
 import type { Trust } from "./trust.js";
 
 /** What waits of a neighbour's REG frames, and what it may cause. */
@@ -115,7 +116,7 @@ export class Registrar {
 
   #add(peer: Peer, tree: number, proof: Uint8Array, nowMs: number): CloseCode | undefined {
     const subtree = this.subtrees[tree]!;
-    const id = edgeChild(proofEdge(proof)).subarray(0, ID_BYTES);
+    const id = proofChild(proof).subarray(0, ID_BYTES);
     const refused = subtree.check(peer.port, idOf(peer.key), proof);
     if (refused !== undefined) {
       this.stats.regsRefused[refused.reason]!++;
@@ -123,7 +124,7 @@ export class Registrar {
       return undefined;
     }
     if (!this.trust.edgeIsValid(tree, proofParent(proof), proofEdge(proof))) return CloseCode.BAD_EDGE;
-    const stale = { tree, id, reason: RegRefusal.STALE, epoch: edgeTreeEpoch(proofEdge(proof)) };
+    const stale = { tree, id, reason: RegRefusal.STALE, epoch: proofEpoch(proof) };
     for (const port of subtree.handleAdd(peer.port, proof.slice(), nowMs)) this.#tell(port, stale, nowMs);
     return undefined;
   }

@@ -227,7 +227,7 @@ export class Tree implements TreeView {
       if (nowMs >= orphan.untilMs) this.#declareDead(this.#place.root!, nowMs);
       else if (nowMs >= this.#herald.nextAskMs) this.#askAround(nowMs);
     }
-    this.context.subtree.handleTimeout(nowMs);
+    this.context.subtree.upward.handleTimeout(nowMs);
   }
 
   /** Sends the announcements that are due; `sentTo` gives the edges that a neighbour holds. */
@@ -244,7 +244,7 @@ export class Tree implements TreeView {
       this.#ownEdge.pollTimeout(),
       this.#herald.pollTimeout(),
       this.#reports.pollTimeout(),
-      this.context.subtree.pollTimeout(),
+      this.context.subtree.upward.pollTimeout(),
       isBelow ? this.#place.root!.seqMs + this.context.config.rootTimeoutMs : Number.POSITIVE_INFINITY,
       orphan === undefined ? Number.POSITIVE_INFINITY : Math.min(orphan.untilMs, this.#herald.nextAskMs),
     );
@@ -317,7 +317,7 @@ export class Tree implements TreeView {
   #loseParent(linkLost: boolean, nowMs: number): void {
     this.#parent = undefined;
     this.#ownEdge.drop();
-    this.context.subtree.handleOrphan();
+    this.context.subtree.upward.handleOrphan();
     this.#orphan = { linkLost, untilMs: nowMs + this.context.config.orphanMs };
   }
 
@@ -370,7 +370,7 @@ export class Tree implements TreeView {
   }
 
   #becomeNobody(nowMs: number): void {
-    this.context.subtree.handleNoParent();
+    this.context.subtree.upward.handleNoParent();
     this.#herald.announceToAll(nowMs);
   }
 
@@ -382,7 +382,7 @@ export class Tree implements TreeView {
 
   #becomeRoot(nowMs: number): void {
     const { key, rank, subtree, stats } = this.context;
-    subtree.handleNoParent();
+    subtree.upward.handleNoParent();
     stats.rootChanges++;
     this.#place.handleRoot(key, rank, nowMs);
     this.#herald.announceToAll(nowMs);

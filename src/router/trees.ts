@@ -27,12 +27,13 @@ import { encodeLocator } from "../wire/locator.js";
 import { readAnnounce } from "./ancestry.js";
 import type { TreeConfig } from "./config.js";
 import { EdgeMemory } from "./edges.js";
+import { idOf } from "./entry.js";
 import type { Epochs } from "./epochs.js";
 import type { Peer, RoutingView } from "./peer.js";
 import { rankOf } from "./rank.js";
 import { Registrar } from "./registrar.js";
 import type { RouterStats } from "./stats.js";
-import { idOf, Subtree } from "./subtree.js";
+import { Subtree } from "./subtree.js";
 import { Tree } from "./tree.js";
 import { Trust } from "./trust.js";
 
@@ -270,7 +271,7 @@ export class Trees implements RoutingView {
 
   /** Only the parent that has our set may refuse. What is about this node's own edge renews it. */
   #handleRegRefused(link: LinkState, refused: RegRefused, nowMs: number): undefined {
-    if (this.subtrees[refused.tree]!.parentPort !== link.peer.port) return;
+    if (this.subtrees[refused.tree]!.upward.parentPort !== link.peer.port) return;
     this.options.stats.regRefusals++;
     if (toHex(refused.id) !== idOf(this.key)) this.#registrar.handleRefusal(link.peer.port, refused, nowMs);
     else if (refused.reason === RegRefusal.STALE) this.trees[refused.tree]!.handleOwnEpoch(refused.epoch, nowMs);

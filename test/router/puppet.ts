@@ -1,8 +1,8 @@
 import type { Identity } from "../../src/crypto/crypto.js";
 import { makeEdge } from "../../src/router/edges.js";
+import { encodeProof } from "../../src/router/entry.js";
 import type { Peer } from "../../src/router/peer.js";
 import { rankOf } from "../../src/router/rank.js";
-import { encodeProof } from "../../src/router/subtree.js";
 import { halfMessage, Trust } from "../../src/router/trust.js";
 import { compareBytes, writeUint16 } from "../../src/wire/bytes.js";
 import { ANNOUNCE, ANNOUNCE_RESET, HEARTBEAT, REG, RegOp, ROOT_LOST } from "../../src/wire/control.js";

@@ -1,6 +1,6 @@
 import t, { type Test } from "tap";
 import { TREE_DEFAULTS, type TreeConfig } from "../../src/router/config.js";
-import { encodeProof } from "../../src/router/subtree.js";
+import { encodeProof } from "../../src/router/entry.js";
 import { CloseCode } from "../../src/wire/codes.js";
 import { REG, REG_REFUSED, RegOp, RegRefusal, type RegRefused } from "../../src/wire/control.js";
 import { EDGE_CHILD_SIGNATURE_AT } from "../../src/wire/edge.js";

@@ -1,7 +1,18 @@
 import t from "tap";
 import { TREE_DEFAULTS } from "../../src/router/config.js";
+
+<<<<<<< HEAD
+
 import { encodeProof, idOf, Subtree } from "../../src/router/subtree.js";
 import { Budget } from "../../src/wire/budget.js";
+
+=======
+
+import { encodeProof, idOf } from "../../src/router/entry.js";
+import { Subtree } from "../../src/router/subtree.js";
+
+>>>>>>> 94a2c49 (router: put what goes up into a file of its own, and bound its recursion)
+
 import { REG, type Reg, RegOp, RegRefusal } from "../../src/wire/control.js";
 import { encodeEdge } from "../../src/wire/edge.js";
 import { REG_ENTRIES_MAX, TREE_COUNT } from "../../src/wire/limits.js";
@@ -74,8 +85,8 @@ class Table {
 
   /** Fires its timers up to a time. */
   runTo(nowMs: number): void {
-    for (let next = this.subtree.pollTimeout(); next <= nowMs; next = this.subtree.pollTimeout())
-      this.subtree.handleTimeout(next);
+    for (let next = this.subtree.upward.pollTimeout(); next <= nowMs; next = this.subtree.upward.pollTimeout())
+      this.subtree.upward.handleTimeout(next);
   }
 
   portOf(name: number): number {
@@ -129,7 +140,7 @@ t.test(
     table.update(2, 2, [entry(5, 6, 10), entry(6, 7, 10)]);
     table.runTo(1_000);
     t.same(table.sent, [], "without a parent nothing goes up");
-    table.subtree.handleParent(9, entry(90, 1, 50), 1_000);
+    table.subtree.upward.handleParent(9, entry(90, 1, 50), 1_000);
     table.runTo(1_000 + CONFIG.attachMs - 1);
     t.same(table.sent, [], "not before the choice has stood a while");
     table.runTo(1_000 + CONFIG.attachMs);
@@ -153,7 +164,7 @@ t.test("what an attach says takes the place of all that was said before", async 
 t.test("changes go up together, deletions with them, and nothing that is known already", async (t) => {
   const table = new Table(1);
   table.attach(2, 2, [entry(1, 2, 1)]);
-  table.subtree.handleParent(9, entry(90, 1, 50), 0);
+  table.subtree.upward.handleParent(9, entry(90, 1, 50), 0);
   table.runTo(1_000);
   table.sent.length = 0;
   table.update(2, 2, [entry(2, 5, 10), entry(5, 6, 10)], [], 1_000);
@@ -176,7 +187,7 @@ t.test("the keys of a lost link are kept upwards for 3 s, those of a child that 
   const table = new Table(1);
   table.attach(2, 2, [entry(1, 2, 1), entry(2, 5, 10)]);
   table.attach(3, 3, [entry(1, 3, 1)]);
-  table.subtree.handleParent(9, entry(90, 1, 50), 0);
+  table.subtree.upward.handleParent(9, entry(90, 1, 50), 0);
   table.runTo(1_000);
   table.sent.length = 0;
   table.subtree.handleLinkDown(2, 1_000);
@@ -197,7 +208,7 @@ t.test("a key that comes back elsewhere while its deletion is held is never dele
   const table = new Table(1);
   table.attach(2, 2, [entry(1, 2, 1), entry(2, 5, 10)]);
   table.attach(3, 3, [entry(1, 3, 1)]);
-  table.subtree.handleParent(9, entry(90, 1, 50), 0);
+  table.subtree.upward.handleParent(9, entry(90, 1, 50), 0);
   table.runTo(1_000);
   table.sent.length = 0;
   table.subtree.handleLinkDown(2, 1_000);
@@ -215,10 +226,10 @@ t.test("a key that comes back elsewhere while its deletion is held is never dele
 t.test("the old parent keeps the set until the new one has it", async (t) => {
   const table = new Table(1);
   table.attach(2, 2, [entry(1, 2, 1)]);
-  table.subtree.handleParent(8, entry(80, 1, 50), 0);
+  table.subtree.upward.handleParent(8, entry(80, 1, 50), 0);
   table.runTo(1_000);
   table.sent.length = 0;
-  table.subtree.handleOrphan();
+  table.subtree.upward.handleOrphan();
   table.update(2, 2, [entry(2, 5, 10)], [], 1_000);
   table.runTo(1_500);
   t.same(
@@ -226,14 +237,14 @@ t.test("the old parent keeps the set until the new one has it", async (t) => {
     [[8, [5]]],
     "an orphan's parent is told on",
   );
-  table.subtree.handleParent(9, entry(90, 1, 51), 1_500);
+  table.subtree.upward.handleParent(9, entry(90, 1, 51), 1_500);
   table.runTo(1_500 + CONFIG.attachMs);
   const later = table.sent.slice(1).map(({ port, reg }) => [port, reg.op]);
   t.same(later, [
     [8, RegOp.DETACH],
     [9, RegOp.ATTACH],
   ]);
-  table.subtree.handleNoParent();
+  table.subtree.upward.handleNoParent();
   t.same(
     table.sent.slice(3).map(({ port, reg }) => [port, reg.op]),
     [[9, RegOp.DETACH]],
@@ -244,7 +255,7 @@ t.test("a parent is not told what lives behind itself", async (t) => {
   const table = new Table(1);
   table.attach(2, 2, [entry(1, 2, 1), entry(2, 5, 10)]);
   table.attach(3, 3, [entry(1, 3, 1)]);
-  table.subtree.handleParent(2, entry(2, 1, 50), 0);
+  table.subtree.upward.handleParent(2, entry(2, 1, 50), 0);
   table.runTo(1_000);
   t.same(names(table.sent[0]!.reg.adds), [1, 3]);
   table.subtree.handleDetach(2, 1_000);
@@ -261,7 +272,7 @@ t.test(
   async (t) => {
     const table = new Table(1);
     table.attach(2, 2, [entry(1, 2, 1), entry(2, 5, 10), entry(5, 6, 10), entry(6, 7, 10)]);
-    table.subtree.handleParent(9, entry(90, 1, 50), 0);
+    table.subtree.upward.handleParent(9, entry(90, 1, 50), 0);
     table.runTo(1_000);
     table.sent.length = 0;
     t.equal(table.subtree.handleStale(keyOf(5).slice(0, 8), 10, 1_000), 0, "its own epoch is no news");
@@ -306,7 +317,7 @@ t.test("of a higher epoch no other child has the key any more, and it hears of t
 t.test("a refused epoch whose node does not come back is deleted above", async (t) => {
   const table = new Table(1);
   table.attach(2, 2, [entry(1, 2, 1), entry(2, 5, 10)]);
-  table.subtree.handleParent(9, entry(90, 1, 50), 0);
+  table.subtree.upward.handleParent(9, entry(90, 1, 50), 0);
   table.runTo(1_000);
   table.subtree.handleStale(keyOf(5).slice(0, 8), 20, 1_000);
   table.runTo(1_000 + CONFIG.batchMs);
@@ -342,7 +353,7 @@ t.test("what goes up keeps to the pace at which a parent has it checked", async 
   const table = new Table(1);
   const many = Array.from({ length: 5_000 }, (_, i) => entry(2, 100 + i, 1));
   table.attach(2, 2, [entry(1, 2, 1), ...many]);
-  table.subtree.handleParent(9, entry(90, 1, 50), 0);
+  table.subtree.upward.handleParent(9, entry(90, 1, 50), 0);
   const parent = new Budget(CONFIG.signaturesPerSecond, CONFIG.signaturesBurst, 0);
   let taken = 0;
   let largest = 0;
@@ -359,6 +370,20 @@ t.test("what goes up keeps to the pace at which a parent has it checked", async 
   t.equal(taken, 5_002);
   t.ok(largest <= REG_ENTRIES_MAX);
   t.ok(behindMs < 300, `the parent is ${behindMs} ms behind`);
+});
+
+t.test("a chain of parents as long as a liar's quota, and a circle of them, end no process", async (t) => {
+  const count = 30_000;
+  const table = new Table(1, { ...CONFIG, signaturesBurst: 4 * count });
+  const name = (i: number) => 100 + (i % count);
+  table.attach(2, 2, [entry(1, 2, 1), ...Array.from({ length: count }, (_, i) => entry(2, name(i), 1))]);
+  for (let i = 0; i < count - 1; i++) table.update(2, 2, [entry(name(i + 1), name(i), 2)]);
+  table.subtree.upward.handleParent(9, entry(90, 1, 50), 0);
+  t.doesNotThrow(() => table.runTo(2_000));
+  table.update(2, 2, [entry(name(0), name(count - 1), 3)]);
+  table.subtree.upward.handleParent(8, entry(80, 1, 51), 2_000);
+  t.doesNotThrow(() => table.runTo(5_000));
+  t.doesNotThrow(() => table.subtree.handleStale(keyOf(name(7)).slice(0, 8), 9, 5_000));
 });
 
 /** Any changes below and above a table: in the end the parent holds what a new one would be told, and nothing that is not there. */
@@ -402,16 +427,16 @@ function replicate(random: Random): string | undefined {
         break;
       case 7:
         parent = 8 + random(2);
-        table.subtree.handleParent(parent, entry(parent * 10, 1, ++epoch), nowMs);
+        table.subtree.upward.handleParent(parent, entry(parent * 10, 1, ++epoch), nowMs);
         break;
       default:
-        if (random(2) === 0) table.subtree.handleOrphan();
-        else table.subtree.handleNoParent();
+        if (random(2) === 0) table.subtree.upward.handleOrphan();
+        else table.subtree.upward.handleNoParent();
     }
   }
   nowMs += 20_000;
   deliver();
-  const last = table.subtree.parentPort;
+  const last = table.subtree.upward.parentPort;
   const heldBy = ({ subtree }: Table) =>
     Array.from({ length: 30 }, (_, i) => i).filter((i) => subtree.childPort(keyOf(i)) !== 0);
   for (const [port, other] of parents)
@@ -420,7 +445,7 @@ function replicate(random: Random): string | undefined {
   const held = heldBy(parents.get(last)!);
   const stale = held.filter((name) => name !== 1 && table.portOf(name) === 0);
   if (stale.length > 0) return `${stale} are stale above`;
-  table.subtree.handleParent(7, entry(70, 1, ++epoch), nowMs);
+  table.subtree.upward.handleParent(7, entry(70, 1, ++epoch), nowMs);
   nowMs += 1_000;
   deliver();
   const missed = heldBy(parents.get(7)!).filter((name) => !held.includes(name));

@@ -1,0 +1,202 @@
+import type { Budget } from "../wire/budget.js";
+import { REG, RegOp } from "../wire/control.js";
+import { REG_ENTRIES_MAX, TREE_DEPTH_MAX } from "../wire/limits.js";
+import type { TreeConfig } from "./config.js";
+import { type Entry, idBytes } from "./entry.js";
+
+/** The parent to attach to, this node's own entry below it, and when. */
+interface NextParent {
+  readonly port: number;
+  readonly proof: Uint8Array;
+  readonly attachMs: number;
+}
+
+/** In the place of an epoch: the parent may or may not hold the entry. */
+const UNSURE = -1;
+
+/**
+ * What this node tells its parent of the keys below it, by REG: on attaching the whole table, then only what differs from what the
+ * parent was told. Additions go together a moment after the first, each after the entry of its own parent; deletions likewise.
+ *
+ * A parent keeps what it was told until this node attaches to another: so nobody below is out of reach in between.
+ */
+export class Upward {
+  #next: NextParent | undefined;
+  #parentPort = 0;
+  /** What the parent was told: id to epoch. */
+  readonly #told = new Map<string, number>();
+  /** Ids whose entry may differ from what was told, and when at the latest the parent hears of it. */
+  readonly #changed = new Map<string, number>();
+  /** No id of `changed` is due before this. */
+  #changesMs = Number.POSITIVE_INFINITY;
+  /** Among `changed` are ids whose own parent has yet to be told. */
+  #isWaiting = false;
+
+  /** `budget` counts the entries that go up: as fast as a parent with the same limits has them checked. */
+  constructor(
+    private readonly tree: number,
+    private readonly ownId: string,
+    private readonly table: ReadonlyMap<string, Entry>,
+    private readonly config: TreeConfig,
+    private readonly budget: Budget,
+    private readonly send: (port: number, frame: Uint8Array) => void,
+  ) {}
+
+  /** The port of the parent that has our set, 0 without one. */
+  get parentPort(): number {
+    return this.#parentPort;
+  }
+
+  handleLinkDown(port: number): void {
+    if (port === this.#parentPort) this.#forget();
+  }
+
+  /** This node has another parent, or a new edge below the same one: `proof` is its own entry. */
+  handleParent(port: number, proof: Uint8Array, nowMs: number): void {
+    this.#next = { port, proof, attachMs: nowMs + this.config.attachMs };
+  }
+
+  /** No parent is feasible for now; the last one keeps our set. */
+  handleOrphan(): void {
+    this.#next = undefined;
+  }
+
+  /** This node has no parent any more. */
+  handleNoParent(): void {
+    this.#next = undefined;
+    this.#leave();
+  }
+
+  /** The table's entry for `id` changed: if the parent was told something else, it hears of it at `tellMs` at the latest. */
+  handleChange(id: string, tellMs: number): void {
+    if (this.#parentPort === 0) return;
+    const entry = this.table.get(id);
+    if (entry?.epoch === this.#told.get(id)) {
+      this.#changed.delete(id);
+      if (entry !== undefined && this.#isWaiting) this.#changesMs = Math.min(this.#changesMs, tellMs);
+    } else this.#change(id, entry === undefined ? tellMs : Math.min(tellMs, this.#changed.get(id) ?? tellMs));
+  }
+
+  /** Whether the parent holds the entry for `id` is not certain: if it stays, it is told anew. */
+  handleDoubt(id: string): void {
+    if (this.#told.has(id)) this.#told.set(id, UNSURE);
+  }
+
+  #change(id: string, tellMs: number): void {
+    this.#changed.set(id, tellMs);
+    this.#changesMs = Math.min(this.#changesMs, tellMs);
+  }
+
+  #leave(): void {
+    if (this.#parentPort !== 0) this.#transmit(RegOp.DETACH, [], []);
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#parentPort = 0;
+    this.#told.clear();
+    this.#changed.clear();
+    this.#changesMs = Number.POSITIVE_INFINITY;
+  }
+
+  handleTimeout(nowMs: number): void {
+    if (this.#next !== undefined && nowMs >= this.#next.attachMs) this.#attach(this.#next, nowMs);
+    else if (nowMs >= this.#changesMs) this.#update(nowMs);
+  }
+
+  pollTimeout(): number {
+    return Math.min(this.#next?.attachMs ?? Number.POSITIVE_INFINITY, this.#changesMs);
+  }
+
+  /** The whole set, this node's own edge first. */
+  #attach({ port, proof }: NextParent, nowMs: number): void {
+    this.#next = undefined;
+    if (port !== this.#parentPort) this.#leave();
+    this.#forget();
+    this.#parentPort = port;
+    for (const id of this.table.keys()) this.#change(id, nowMs);
+    this.#transmit(RegOp.ATTACH, [], [proof, ...this.#takeAdditions(nowMs)]);
+    this.#refreshChangesMs(nowMs);
+  }
+
+  #update(nowMs: number): void {
+    const dels: Uint8Array[] = [];
+    for (const [id, tellMs] of this.#changed) {
+      if (this.table.has(id)) continue;
+      if (!this.#told.has(id)) this.#changed.delete(id);
+      else if (tellMs <= nowMs) {
+        dels.push(idBytes(id));
+        this.#told.delete(id);
+        this.#changed.delete(id);
+      }
+    }
+    const adds = this.#takeAdditions(nowMs);
+    if (adds.length + dels.length > 0) this.#transmit(RegOp.UPDATE, dels, adds);
+    this.#refreshChangesMs(nowMs);
+  }
+
+  #refreshChangesMs(nowMs: number): void {
+    this.#changesMs = Number.POSITIVE_INFINITY;
+    for (const tellMs of this.#changed.values()) this.#changesMs = Math.min(this.#changesMs, tellMs);
+    // Only entries that the budget held back are still due.
+    if (this.#changesMs <= nowMs) this.#changesMs = Math.max(nowMs + this.config.batchMs, this.budget.paidMs());
+  }
+
+  /**
+   * The proofs of the changed keys that are there, each after its parent's, as far as the budget goes, one child after the other: so
+   * none keeps the keys of the rest waiting. One whose parent is not told yet waits; one behind the parent itself is none of its
+   * business.
+   */
+  #takeAdditions(nowMs: number): Uint8Array[] {
+    const proofs: Uint8Array[] = [];
+    this.#isWaiting = false;
+    // Taken off the list first, so that a circle of parents ends; a liar can make a chain of them as long as his quota.
+    const take = (id: string, depth: number): boolean => {
+      const entry = this.table.get(id);
+      if (entry === undefined) return false;
+      if (!this.#changed.delete(id)) return this.#told.has(id);
+      if (entry.port === this.#parentPort) return false;
+      const isOurs = entry.parentId === this.ownId;
+      if (!isOurs && (depth === TREE_DEPTH_MAX || !take(entry.parentId, depth + 1))) {
+        this.#changed.set(id, Number.POSITIVE_INFINITY);
+        this.#isWaiting = true;
+        return false;
+      }
+      this.#told.set(id, entry.epoch);
+      proofs.push(entry.proof);
+      return true;
+    };
+    for (const id of this.#changedInTurn()) {
+      if (!this.budget.overdraw(0, nowMs)) break;
+      const before = proofs.length;
+      take(id, 1);
+      this.budget.overdraw(proofs.length - before, nowMs);
+    }
+    return proofs;
+  }
+
+  /** The changed keys that are there: the first of every child, then the second of each, and so on. */
+  #changedInTurn(): string[] {
+    const turns: string[][] = [];
+    const counts = new Map<number, number>();
+    for (const id of this.#changed.keys()) {
+      const entry = this.table.get(id);
+      if (entry === undefined) continue;
+      const turn = counts.get(entry.port) ?? 0;
+      counts.set(entry.port, turn + 1);
+      if (turn === turns.length) turns.push([]);
+      turns[turn]!.push(id);
+    }
+    return turns.flat();
+  }
+
+  #transmit(op: number, dels: Uint8Array[], adds: Uint8Array[]): void {
+    let first = op;
+    do {
+      const delsNow = dels.splice(0, REG_ENTRIES_MAX);
+      const addsNow = adds.splice(0, REG_ENTRIES_MAX);
+      this.send(this.#parentPort, REG.encode({ tree: this.tree, op: first, dels: delsNow, adds: addsNow }));
+      first = RegOp.UPDATE;
+    } while (dels.length + adds.length > 0);
+  }
+}

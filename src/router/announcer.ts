@@ -11,6 +11,12 @@ export interface Ancestry {
   readonly delayMs: number;
 }
 
+/** An ANNOUNCE, and how many signatures its receiver has to check. */
+interface Announcement {
+  readonly frame: Uint8Array;
+  readonly signatures: number;
+}
+
 const NOTHING = new Uint8Array(0);
 
 /** What one neighbour was told, and when it is told more. */
@@ -33,11 +39,14 @@ export class Announcer {
     private readonly gapMs: number,
   ) {}
 
-  /** The neighbour behind `port` is to be sent an ANNOUNCE. */
-  request(port: number, nowMs: number): void {
-    const told = this.#told.get(port) ?? { dueMs: Number.POSITIVE_INFINITY, lastMs: nowMs - this.gapMs, seq: 0 };
-    this.#told.set(port, told);
-    told.dueMs = Math.min(told.dueMs, Math.max(nowMs, told.lastMs + this.gapMs));
+  /** The neighbour behind `port` is to be sent an ANNOUNCE, not before `earliestMs`. */
+  request(port: number, earliestMs: number): void {
+    let told = this.#told.get(port);
+    if (told === undefined) {
+      told = { dueMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY, seq: 0 };
+      this.#told.set(port, told);
+    }
+    told.dueMs = Math.min(told.dueMs, Math.max(earliestMs, told.lastMs + this.gapMs));
     this.#nextMs = Math.min(this.#nextMs, told.dueMs);
   }
 
@@ -55,7 +64,7 @@ export class Announcer {
     this.#told.delete(port);
   }
 
-  /** The ports whose ANNOUNCE is due: it is sent now. */
+  /** The ports whose ANNOUNCE is due: it is sent now, or requested again. */
   takeDue(nowMs: number): number[] {
     if (nowMs < this.#nextMs) return [];
     const due: number[] = [];
@@ -64,7 +73,6 @@ export class Announcer {
       if (told.dueMs <= nowMs) {
         due.push(port);
         told.dueMs = Number.POSITIVE_INFINITY;
-        told.lastMs = nowMs;
       }
       this.#nextMs = Math.min(this.#nextMs, told.dueMs);
     }
@@ -76,26 +84,24 @@ export class Announcer {
   }
 
   /** The ANNOUNCE for the neighbour behind `port`, which holds the edges in `sent`, and from now on those that go out in full. */
-  encode(port: number, ancestry: Ancestry | undefined, sent: EdgeMemory): Uint8Array {
+  encode(port: number, ancestry: Ancestry | undefined, sent: EdgeMemory, nowMs: number): Announcement {
+    this.#told.get(port)!.lastMs = nowMs;
     const flags = sent.size === 0 ? ANNOUNCE_RESET : 0;
-    if (ancestry === undefined)
-      return ANNOUNCE.encode({
-        tree: this.tree,
-        flags,
-        root: NOTHING,
-        seq: 0,
-        signature: NOTHING,
-        delayMs: 0,
-        edges: [],
-      });
+    const tree = this.tree;
+    if (ancestry === undefined) {
+      const none = { tree, flags, root: NOTHING, seq: 0, signature: NOTHING, delayMs: 0, edges: [] };
+      return { frame: ANNOUNCE.encode(none), signatures: 0 };
+    }
+    const { root, seq, signature } = ancestry;
+    this.handleHeartbeat(port, seq);
+    let signatures = 1;
     const edges = ancestry.path.map((edge) => {
       if (sent.has(edge)) return edge.hash;
       sent.add(edge);
+      signatures += 2;
       return edge.bytes;
     });
-    const { root, seq, signature } = ancestry;
-    this.handleHeartbeat(port, seq);
     const delayMs = Math.min(Math.round(ancestry.delayMs), DELAY_HINT_MS_MAX);
-    return ANNOUNCE.encode({ tree: this.tree, flags, root, seq, signature, delayMs, edges });
+    return { frame: ANNOUNCE.encode({ tree, flags, root, seq, signature, delayMs, edges }), signatures };
   }
 }

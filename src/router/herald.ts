@@ -1,11 +1,23 @@
 import { ANNOUNCE_REQUEST, HEARTBEAT, ROOT_LOST, type RootLost, SEQ_REQUEST } from "../wire/control.js";
 import { type Ancestry, Announcer } from "./announcer.js";
+import type { Budget } from "./budget.js";
 import type { EdgeMemory } from "./edges.js";
 import type { TreeContext } from "./tree-context.js";
+
+/** What a link remembers of the announcements that went over it. */
+export interface Telling {
+  /** The edges that the neighbour holds. */
+  readonly sent: EdgeMemory;
+  /** The signatures that it had to check: what others make us say must not make us flood it. */
+  readonly budget: Budget;
+}
 
 /** What a node tells its neighbours of one tree, and what it asks them. */
 export class Herald {
   readonly #announcer: Announcer;
+  /** When the children are to hear of a new seq, and when they last did. */
+  #passMs = Number.POSITIVE_INFINITY;
+  #passedMs = Number.NEGATIVE_INFINITY;
   /** When the neighbours were last asked for their announcements. */
   #askedMs = Number.NEGATIVE_INFINITY;
 
@@ -29,10 +41,25 @@ export class Herald {
     for (const { port } of this.context.peers()) this.#announcer.request(port, nowMs);
   }
 
-  /** Sends what is due; `sentTo` gives the edges that a neighbour holds. */
-  transmit(ancestry: Ancestry | undefined, sentTo: (port: number) => EdgeMemory, nowMs: number): void {
-    for (const port of this.#announcer.takeDue(nowMs))
-      this.context.send(port, this.#announcer.encode(port, ancestry, sentTo(port)));
+  /** A new seq goes to the children: at most as often as announcements do, whatever the root does. */
+  passSeq(nowMs: number): void {
+    this.#passMs = Math.min(this.#passMs, Math.max(nowMs, this.#passedMs + this.context.config.announceGapMs));
+  }
+
+  /** Sends what is due; `linkOf` gives what a link remembers of our announcements. */
+  transmit(ancestry: Ancestry | undefined, linkOf: (port: number) => Telling, nowMs: number): void {
+    for (const port of this.#announcer.takeDue(nowMs)) {
+      const { sent, budget } = linkOf(port);
+      if (budget.overdraw(0, nowMs)) {
+        const { frame, signatures } = this.#announcer.encode(port, ancestry, sent, nowMs);
+        budget.overdraw(signatures, nowMs);
+        this.context.send(port, frame);
+      } else this.#announcer.request(port, budget.paidMs());
+    }
+    if (nowMs < this.#passMs) return;
+    this.#passMs = Number.POSITIVE_INFINITY;
+    this.#passedMs = nowMs;
+    if (ancestry !== undefined) for (const port of this.context.subtree.children()) this.sendHeartbeat(port, ancestry);
   }
 
   /** The root lives: to a child that does not know it yet, nor from an ANNOUNCE that waits for it. A leaf is told nothing. */
@@ -61,7 +88,7 @@ export class Herald {
   }
 
   pollTimeout(): number {
-    return this.#announcer.pollTimeout();
+    return Math.min(this.#announcer.pollTimeout(), this.#passMs);
   }
 
   #sendToRelays(frame: Uint8Array): void {

@@ -1,31 +1,28 @@
 import { LRUCache } from "lru-cache";
 import { toHex } from "../wire/bytes.js";
 import type { RootLost } from "../wire/control.js";
-import { edgeChild } from "../wire/edge.js";
 import type { TreeConfig } from "./config.js";
 
 /** Reports of lost roots: each (root, seq) goes on once, and the root has a while to answer with a newer seq. */
 export class RootReports {
   /** By root: the newest seq under which it was reported lost, and when that is certain. */
   readonly #lost: LRUCache<string, { readonly seq: number; readonly deadlineMs: number }>;
-  readonly #reporters: LRUCache<string, number>;
+  #heardMs = Number.NEGATIVE_INFINITY;
   #nextMs = Number.POSITIVE_INFINITY;
 
   constructor(private readonly config: TreeConfig) {
     this.#lost = new LRUCache({ max: config.rootsMax });
-    this.#reporters = new LRUCache({ max: config.rootsMax });
   }
 
-  /** Whether a report is the first of its (root, seq), and its reporter was not heard in the gap in which a root answers. */
+  /** Whether a report is the first of its (root, seq), and does not come faster than a root answers. */
   isNews(report: RootLost, nowMs: number): boolean {
-    if ((this.#lost.get(toHex(report.root))?.seq ?? -1) >= report.seq) return false;
-    const lastMs = this.#reporters.get(toHex(edgeChild(report.edge)));
-    return lastMs === undefined || nowMs - lastMs >= this.config.seqAnswerGapMs;
+    const seq = this.#lost.get(toHex(report.root))?.seq ?? -1;
+    return seq < report.seq && nowMs - this.#heardMs >= this.config.seqAnswerGapMs;
   }
 
   /** A report that is news and whose signatures are valid. `delayMs` is the own delay to the root. */
   handleReport(report: RootLost, delayMs: number, nowMs: number): void {
-    this.#reporters.set(toHex(edgeChild(report.edge)), nowMs);
+    this.#heardMs = nowMs;
     const { lostMs, lostDelayFactor, lostMaxMs } = this.config;
     const deadlineMs = nowMs + Math.min(lostMs + lostDelayFactor * delayMs, lostMaxMs);
     this.#lost.set(toHex(report.root), { seq: report.seq, deadlineMs });

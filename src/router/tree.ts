@@ -5,9 +5,9 @@ import { EPOCH_MAX, HOP_LIMIT } from "../wire/limits.js";
 import type { Position } from "../wire/locator.js";
 import type { Ancestry } from "./announcer.js";
 import { Candidates } from "./candidates.js";
-import type { Edge, EdgeMemory } from "./edges.js";
+import type { Edge } from "./edges.js";
 import { Feasibility } from "./feasibility.js";
-import { Herald } from "./herald.js";
+import { Herald, type Telling } from "./herald.js";
 import { OwnEdge } from "./own-edge.js";
 import type { Announced, Peer, TreeView } from "./peer.js";
 import { Place, type Root } from "./place.js";
@@ -230,9 +230,9 @@ export class Tree implements TreeView {
     this.context.subtree.upward.handleTimeout(nowMs);
   }
 
-  /** Sends the announcements that are due; `sentTo` gives the edges that a neighbour holds. */
-  transmit(sentTo: (port: number) => EdgeMemory, nowMs: number): void {
-    this.#herald.transmit(this.ancestry, sentTo, nowMs);
+  /** Sends the announcements and heartbeats that are due; `linkOf` gives what a link remembers of our announcements. */
+  transmit(linkOf: (port: number) => Telling, nowMs: number): void {
+    this.#herald.transmit(this.ancestry, linkOf, nowMs);
   }
 
   pollTimeout(): number {
@@ -402,7 +402,7 @@ export class Tree implements TreeView {
   /** The new seq goes to the children, and to whoever asked for it. */
   #passSeq(nowMs: number): void {
     for (const port of this.#seqRequests.takeWaiting()) this.#herald.announceTo(port, nowMs);
-    for (const port of this.context.subtree.children()) this.#herald.sendHeartbeat(port, this.ancestry!);
+    this.#herald.passSeq(nowMs);
   }
 
   #reportRootLost(edge: Edge, nowMs: number): void {

@@ -29,6 +29,7 @@ import type { TreeConfig } from "./config.js";
 import { EdgeMemory } from "./edges.js";
 import { idOf } from "./entry.js";
 import type { Epochs } from "./epochs.js";
+import type { Telling } from "./herald.js";
 import type { Peer, RoutingView } from "./peer.js";
 import { rankOf } from "./rank.js";
 import { Registrar } from "./registrar.js";
@@ -57,7 +58,7 @@ export interface TreesOptions {
 /** What a link has besides its peer: the edges that went over it each way, and its budgets. */
 interface LinkState {
   readonly peer: Peer;
-  readonly sent: EdgeMemory;
+  readonly telling: Telling;
   readonly known: EdgeMemory;
   readonly frames: Budget;
   readonly signatures: Budget;
@@ -139,7 +140,11 @@ export class Trees implements RoutingView {
     const { controlBurst, controlPerSecond, signaturesBurst, signaturesPerSecond } = this.options.config;
     this.#links[peer.port] = {
       peer,
-      sent: new EdgeMemory(),
+      // Three quarters of what a neighbour with the same limits takes: the rest is for heartbeats and reports.
+      telling: {
+        sent: new EdgeMemory(),
+        budget: new Budget((signaturesPerSecond * 3) / 4, (signaturesBurst * 3) / 4, nowMs),
+      },
       known: new EdgeMemory(),
       frames: new Budget(controlPerSecond, controlBurst, nowMs),
       signatures: new Budget(signaturesPerSecond, signaturesBurst, nowMs),
@@ -251,7 +256,7 @@ export class Trees implements RoutingView {
   }
 
   #handleAnnounceRequest(link: LinkState, request: AnnounceRequest, nowMs: number): undefined {
-    if ((request.flags & REQUEST_WHOLE) !== 0) link.sent.clear();
+    if ((request.flags & REQUEST_WHOLE) !== 0) link.telling.sent.clear();
     this.trees[request.tree]!.handleAnnounceRequest(link.peer, nowMs);
   }
 
@@ -287,7 +292,7 @@ export class Trees implements RoutingView {
     );
     for (const tree of this.trees) {
       tree.handleTimeout(nowMs);
-      tree.transmit((port) => this.#links[port]!.sent, nowMs);
+      tree.transmit((port) => this.#links[port]!.telling, nowMs);
     }
   }
 

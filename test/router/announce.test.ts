@@ -97,24 +97,11 @@ t.test("both ends forget the same edges", async (t) => {
   t.equal(sent.size, LINK_EDGES_MAX);
 });
 
-/** A chain of signers below a root, each the child of the one before; the puppet is its end. */
-function chain(root: Signer, length: number, end: Signer, seed: number): EdgeBytes[] {
-  const edges: EdgeBytes[] = [];
-  let above = root;
-  for (let i = 1; i < length; i++) {
-    const below = Signer.fresh(seed + i);
-    edges.push(below.edgeBelow(above, 0, { treeEpoch: seed }));
-    above = below;
-  }
-  edges.push(end.edgeBelow(above, 0, { treeEpoch: seed }));
-  return edges;
-}
-
 t.test("more edges than a link remembers pass through honest nodes, and none is asked for again", async (t) => {
   const { mesh, puppet, near, lord } = besieged(4);
   let told = 0;
   for (let i = 1; told < 3 * LINK_EDGES_MAX; i++) {
-    const edges = chain(lord, 100, puppet.signer, i * 1_000);
+    const edges = puppet.signer.chainBelow(lord, 0, 100, i * 1_000);
     puppet.announce(near, 0, lord.asRoot(0, i, edges), 0);
     told += edges.length;
     mesh.run(1_000);
@@ -238,20 +225,20 @@ for (const [name, told] of Object.entries({
 
 t.test("the deepest path is followed by nobody, and a deeper one is malformed", async (t) => {
   const { mesh, puppet, near, lord } = besieged(10);
-  const edges = chain(lord, TREE_DEPTH_MAX, puppet.signer, 1_000);
+  const edges = puppet.signer.chainBelow(lord, 0, TREE_DEPTH_MAX, 1_000);
   puppet.announce(near, 0, lord.asRoot(0, 10, edges));
   mesh.run(2_000);
   t.same(near.violations, []);
   t.same(faults(mesh), [], "who would be deeper than that stays where he is");
   t.equal(near.received.get(Kind.SEQ_REQUEST) ?? 0, 0, "and asks nobody");
-  puppet.announce(near, 0, lord.asRoot(0, 10, chain(lord, TREE_DEPTH_MAX + 1, puppet.signer, 2_000)));
+  puppet.announce(near, 0, lord.asRoot(0, 10, puppet.signer.chainBelow(lord, 0, TREE_DEPTH_MAX + 1, 2_000)));
   isRefused(t, mesh, near, CloseCode.MALFORMED);
 });
 
 t.test("a neighbour that has more signatures checked than its budget loses its link", async (t) => {
   const { mesh, puppet, near, lord } = besieged(11);
   for (let i = 1; i <= 40; i++) {
-    const edges = chain(lord, 120, puppet.signer, i * 1_000);
+    const edges = puppet.signer.chainBelow(lord, 0, 120, i * 1_000);
     puppet.announce(near, 0, lord.asRoot(0, i, edges), ANNOUNCE_RESET);
   }
   mesh.run(100);

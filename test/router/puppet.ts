@@ -57,6 +57,12 @@ export class Signer {
     return this.trust.signEdge(tree, { key: parent.key, theirPort: port, linkEpoch, theirHalf } as Peer, treeEpoch);
   }
 
+  /** As many edges of signers of its own, each below the one before, the first below `root`, the last this signer's. */
+  chainBelow(root: Signer, tree: number, length: number, seed: number): EdgeBytes[] {
+    const signers = Array.from({ length: length - 1 }, (_, i) => Signer.fresh(seed + i));
+    return [...signers, this].map((signer, i) => signer.edgeBelow(signers[i - 1] ?? root, tree, { treeEpoch: seed }));
+  }
+
   half(other: Uint8Array, port: number, linkEpoch: number): Uint8Array {
     return crypto.sign(halfMessage(networkId, this.key, other, port, linkEpoch), this.identity);
   }

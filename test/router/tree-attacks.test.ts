@@ -196,6 +196,51 @@ t.test("a heartbeat counts from the parent only, and once", async (t) => {
   t.equal(near.violations.length, 0);
 });
 
+t.test("a root that gives a thousand seqs a second makes no honest node flood another", async (t) => {
+  const { mesh, puppet, near, lord, edge } = led(12);
+  const far = mesh.members[15]!;
+  const before = far.received.get(Kind.HEARTBEAT) ?? 0;
+  for (let i = 0; i < 10_000; i++)
+    mesh.at(i, () => {
+      if (i % 2 === 0) puppet.heartbeat(near, 0, lord.asRoot(0, 100 + i));
+      else if (i % 100 === 1) puppet.reportLost(near, 0, lord.key, 99 + i, edge);
+    });
+  mesh.run(12_000);
+  t.same(
+    mesh.alive().flatMap((member) => member.violations),
+    [],
+  );
+  const came = (far.received.get(Kind.HEARTBEAT) ?? 0) - before;
+  t.ok(came >= 50 && came <= 130, `${came} heartbeats in ten seconds at the far end`);
+  t.equal(far.trees.trees[0]!.seq, 100 + 9_998, "the last one counts");
+  const reports = received(mesh, Kind.ROOT_LOST) - 100;
+  t.ok(reports <= 48 * 40, `${reports} reports`);
+});
+
+t.test("a deep path that is all new ten times a second makes no honest node flood another", async (t) => {
+  const { mesh, near } = besieged(13);
+  const far = mesh.members[15]!;
+  const puppets = [0, 1, 2].map(() => Puppet.in(mesh));
+  for (const puppet of puppets) mesh.link(puppet, near);
+  mesh.run(300);
+  for (const [tree, puppet] of puppets.entries()) {
+    const lord = Signer.best(mesh, tree);
+    for (let i = 0; i < 30; i++) {
+      const edges = puppet.signer.chainBelow(lord, tree, 90, 1_000 * (1 + i));
+      mesh.at(150 * i, () => puppet.announce(near, tree, lord.asRoot(tree, 100 + i, edges)));
+    }
+  }
+  mesh.run(12_000);
+  t.same(
+    mesh
+      .alive()
+      .flatMap((member) => member.violations)
+      .filter(({ port }) => port < 4),
+    [],
+  );
+  for (const tree of [0, 1, 2]) t.equal(far.trees.trees[tree]!.seq, 129, "the last one counts");
+});
+
 t.test("after a broken rule nothing more is taken from a link", async (t) => {
   const { puppet, near, root } = besieged(10);
   const { seq } = near.trees.trees[0]!;

@@ -41,7 +41,10 @@ export interface SessionConfig {
   readonly halfOpenMax: number;
   /** Sessions: 7 KB each when idle. */
   readonly sessionsMax: number;
-  /** Where there is no room, the session silent longest makes room if it was silent for this long and nothing waits in it. */
+  /**
+   * Where there is no room, the session silent longest makes room if it was silent for this long and nothing waits in it; for one that
+   * this node begins, of those that others began in any case.
+   */
   readonly evictAfterMs: number;
   /** Handshakes that one ingress may bring: at once, and a second. About 0.6 ms each in native form, 6 ms in portable form. */
   readonly handshakesBurst: number;

@@ -137,7 +137,7 @@ export class Endpoint implements SessionHost {
       this.stats.connectsRefusedKey++;
       return undefined;
     }
-    const index = this.#hasRoom(nowMs) ? this.#newIndex() : undefined;
+    const index = this.#hasRoom(true, nowMs) ? this.#newIndex() : undefined;
     if (index === undefined) {
       this.stats.connectsRefusedFull++;
       return undefined;
@@ -277,7 +277,7 @@ export class Endpoint implements SessionHost {
     if (framesBytes < 0) return -framesBytes;
     this.#dropHalfOpenOf(halfOpen.remoteKey, halfOpen.staleMs);
     const present = this.#byKey.get(nameOf(halfOpen.remoteKey));
-    if (present === undefined && !this.#hasRoom(nowMs)) return PacketDrop.SESSIONS_FULL;
+    if (present === undefined && !this.#hasRoom(false, nowMs)) return PacketDrop.SESSIONS_FULL;
     const session = this.#sessionFor(halfOpen, present, nowMs);
     session.accept(halfOpen.keys, halfOpen.index, nowMs);
     session.ephemeral = halfOpen.ephemeral;
@@ -360,12 +360,16 @@ export class Endpoint implements SessionHost {
     return session;
   }
 
-  /** True where another session fits, if need be in place of the one silent longest. */
-  #hasRoom(nowMs: number): boolean {
+  /**
+   * True where another session fits, if need be in place of the one silent longest of those that may go: what is idle, and for a session
+   * that is ours to begin any that others began, as keys to begin them with cost nothing.
+   */
+  #hasRoom(isOurs: boolean, nowMs: number): boolean {
     if (this.#byKey.size < this.config.sessionsMax) return true;
     let oldest: Session | undefined;
     for (const session of this.#byKey.values()) {
-      if (nowMs - session.heardMs < this.config.evictAfterMs || session.isWaiting) continue;
+      const isIdle = nowMs - session.heardMs >= this.config.evictAfterMs && !session.isWaiting;
+      if (!isIdle && !(isOurs && !session.initiator)) continue;
       if (oldest === undefined || session.heardMs < oldest.heardMs) oldest = session;
     }
     if (oldest === undefined) return false;

@@ -460,9 +460,6 @@ t.test("sessions are bounded: a silent one makes room, one in use does not", asy
   peers[3]!.handshake(publicKey, 1_000);
   t.equal(peers[3]!.say(ping, 1_000), PacketDrop.SESSIONS_FULL);
   t.equal(peers[3]!.say(ping, 1_000), PacketDrop.NO_SESSION, "it has to begin again");
-  t.equal(endpoint.connect(pair.a.publicKey, 1_000), undefined);
-  t.equal(endpoint.stats.connectsRefusedFull, 1);
-
   for (const peer of [peers[0]!, peers[2]!]) peer.say(ping, 20_000);
   peers[4]!.handshake(publicKey, 35_000);
   t.equal(peers[4]!.say(ping, 35_000), PacketDrop.NONE);
@@ -470,6 +467,23 @@ t.test("sessions are bounded: a silent one makes room, one in use does not", asy
   t.equal(endpoint.sessionCount, 3);
   t.equal(endpoint.session(peers[1]!.publicKey), undefined, "the one silent longest made room");
   t.match(peers[1]!.hear(35_000).at(-1), `CLOSE ${SessionCode.EVICTED} `, "and was told");
+});
+
+t.test("sessions that others began and keep in use do not keep the node from beginning its own", async (t) => {
+  const pair = new Pair({ b: { config: { sessionsMax: 3 } } });
+  const { endpoint, publicKey } = pair.b;
+  const peers = [101, 102, 103].map((seed) => new RawPeer(endpoint, seed));
+  for (const [i, peer] of peers.entries()) {
+    peer.handshake(publicKey, i);
+    t.equal(peer.say(new Uint8Array([1]), i), PacketDrop.NONE);
+  }
+  const others = [201, 202, 203, 204].map((seed) => new RawPeer(endpoint, seed).publicKey);
+  for (const key of others.slice(0, 3)) t.ok(endpoint.connect(key, 10));
+  t.equal(endpoint.connect(others[3]!, 10), undefined, "its own make room for none of its own");
+  t.equal(endpoint.stats.connectsRefusedFull, 1);
+  t.equal(endpoint.stats.sessionsEvicted, 3);
+  t.equal(endpoint.sessionCount, 3);
+  t.match(peers[0]!.hear(10).at(-1), `CLOSE ${SessionCode.EVICTED} `, "who made room was told");
 });
 
 t.test("keys that are no other node's are refused by connect", async (t) => {

@@ -241,6 +241,11 @@ export class Exchange implements PacketFates {
     this.#pingDue = false;
   }
 
+  /** Nobody but its user holds the session any more. */
+  leaveAccount(): void {
+    for (const receive of this.#receives) receive.leaveAccount();
+  }
+
   handlePacketAcked(packet: SentPacket): void {
     for (let i = 0; i < packet.pieceCount; i++) {
       const piece = packet.pieces[i]!;

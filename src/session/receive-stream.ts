@@ -66,6 +66,7 @@ export class ReceiveStream {
   #finalSize = Number.POSITIVE_INFINITY;
   #highest = 0;
   #closed = false;
+  #onAccount = true;
 
   constructor(windowBytes: number, rangesMax: number, memory: ReceiveMemory) {
     this.#windowBytes = windowBytes;
@@ -129,16 +130,22 @@ export class ReceiveStream {
     return bytes;
   }
 
-  /** Takes no more, and is off the node's account; what came in order can still be read. */
+  /** Takes no more; what came in order can still be read. */
   end(): void {
-    if (this.#closed) return;
     this.#closed = true;
+  }
+
+  /** The node holds it no longer: whoever still reads does. */
+  leaveAccount(): void {
+    if (!this.#onAccount) return;
+    this.#onAccount = false;
     for (const block of this.#blocks.values()) if (block.shared) this.#memory.give();
   }
 
   /** The stream is dead: forgets everything, and takes no more. */
   close(): void {
     this.end();
+    this.leaveAccount();
     this.#blocks.clear();
     this.#ahead.clear();
     this.#readTo = this.#contiguous;
@@ -204,7 +211,7 @@ export class ReceiveStream {
   }
 
   #release(number: number): void {
-    if (this.#blocks.get(number)!.shared && !this.#closed) this.#memory.give();
+    if (this.#blocks.get(number)!.shared && this.#onAccount) this.#memory.give();
     this.#blocks.delete(number);
   }
 }

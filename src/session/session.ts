@@ -156,7 +156,8 @@ export class Session implements ExchangeListener, Timed {
     if (this.#state !== SessionState.ESTABLISHED) return;
     this.#initiation = undefined;
     this.#timers.stopAll();
-    this.#timers.set(Timer.CLOSING, nowMs + 3 * this.#exchange!.recovery.rtt.probeTimeoutMs);
+    const periodMs = Math.min(this.#exchange!.recovery.rtt.probeTimeoutMs, this.#host.config.probeTimeoutMsMax);
+    this.#timers.set(Timer.CLOSING, nowMs + 3 * periodMs);
     this.#closeDue = true;
     this.#closeCode = code;
     this.#closeReason = reason;
@@ -407,6 +408,7 @@ export class Session implements ExchangeListener, Timed {
     this.#closeDue = false;
     if (this.#state === SessionState.CLOSING) this.#state = SessionState.ENDED;
     else this.#leave(SessionState.ENDED, code, reason);
+    this.#exchange?.leaveAccount();
     this.#host.handleEnded(this);
   }
 

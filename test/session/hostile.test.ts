@@ -206,8 +206,31 @@ t.test("peers that scatter bytes over their windows fill the memory and nothing 
   pair.b.session = endpoint.session(pair.a.publicKey)!;
   t.ok(servesHonestPeer(pair), "in order, an honest peer's bytes are always taken");
   for (const session of [...endpoint.sessions]) session.close(SessionCode.DONE, "", pair.nowMs);
+  pair.driveFor(10_000);
   t.equal(endpoint.memory.bytes, 0);
 });
+
+t.test(
+  "a peer that breaks a rule is held for some seconds more, however slow it seems, and so is what it sent",
+  async (t) => {
+    const { pair, peer, say, session } = withHostile();
+    const { endpoint } = pair.b;
+    pair.driveFor(20_000);
+    say(ack([[0, 0]]));
+    t.ok(session.rttMs > 10_000);
+    for (let i = 0; i < 40; i++) say(stream(0, i * 1_000, new Uint8Array(1_000)));
+    const heldBytes = endpoint.memory.bytes;
+    t.ok(heldBytes >= 2 * 16_384);
+    say(ack([[0, 1_000_000]]));
+    t.equal(session.state, SessionState.CLOSING);
+    t.match(peer.hear(pair.nowMs).at(-1), /^CLOSE/);
+    t.equal(endpoint.memory.bytes, heldBytes, "it is on the account while it is held");
+    t.ok(servesHonestPeer(pair));
+    pair.driveFor(10_000);
+    t.equal(say(ping), PacketDrop.NO_SESSION);
+    t.ok(endpoint.memory.bytes <= 16_384, "but for the block that the honest peer fills");
+  },
+);
 
 t.test("a peer that never acknowledges costs one congestion window", async (t) => {
   const { pair, peer, session } = withHostile();

@@ -15,6 +15,9 @@ const RTT_GAIN = 0.8;
 const RTT_GAIN_MS = 2;
 const RTT_EQUAL = 1.1;
 
+/** Routes are looked through for what is due no more often than this: there may be thousands. */
+const LOOK_GAP_MS = 100;
+
 /** A way to a key. Bulk goes by confirmed routes only. */
 export class Route {
   /** The destination answered a probe of this route, and nothing has spoken against it since. */
@@ -62,9 +65,12 @@ interface Destination {
 /** The routes of this node: finds, confirms, measures and replaces them. The least recently needed destination is forgotten first. */
 export class Routes {
   readonly #destinations: LRUCache<string, Destination>;
+  /** By the id of a route that it has now. */
+  readonly #byRouteId = new Map<string, Destination>();
   readonly #events: RouteEvent[] = [];
   /** No refresh is due earlier. */
   #nextMs = Number.POSITIVE_INFINITY;
+  #lookedMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly probes: Probes,
@@ -75,6 +81,7 @@ export class Routes {
   ) {
     this.#destinations = createLru(config.destinationsMax, (destination) => {
       stats.destinationsEvicted++;
+      this.#setRoutes(destination, []);
       if (destination.find !== undefined) this.#events.push({ type: "unreachable", key: destination.key });
     });
   }
@@ -138,13 +145,11 @@ export class Routes {
 
   /** A relay says that a route ends at it: a hint. The route stays until a better one is found. False where it is none of ours. */
   handleBroken(routeId: Uint8Array, nowMs: number): boolean {
-    for (const destination of this.#destinations.values()) {
-      const route = destination?.routes.find((known) => equalBytes(known.routeId, routeId));
-      if (destination === undefined || route === undefined) continue;
-      if (!route.isBroken && destination.reports.take(nowMs)) this.#break(destination, route, nowMs);
-      return true;
-    }
-    return false;
+    const destination = this.#byRouteId.get(toHex(routeId));
+    const route = destination?.routes.find((known) => equalBytes(known.routeId, routeId));
+    if (destination === undefined || route === undefined) return false;
+    if (!route.isBroken && destination.reports.take(nowMs)) this.#break(destination, route, nowMs);
+    return true;
   }
 
   /** The link of that port is gone, and with it every route that begins there. */
@@ -152,7 +157,7 @@ export class Routes {
     for (const destination of this.#destinations.values()) {
       const best = destination?.routes[0];
       if (destination === undefined || best?.ports[0] !== port) continue;
-      if (nowMs - best.usedMs > this.config.usedMs) destination.routes.shift();
+      if (nowMs - best.usedMs > this.config.usedMs) this.#setRoutes(destination, destination.routes.slice(1));
       else this.#break(destination, best, nowMs);
     }
   }
@@ -185,8 +190,9 @@ export class Routes {
   }
 
   handleTimeout(nowMs: number): void {
-    if (nowMs < this.#nextMs) return;
+    if (nowMs < this.pollTimeout()) return;
     this.#nextMs = Number.POSITIVE_INFINITY;
+    this.#lookedMs = nowMs;
     const due: Destination[] = [];
     for (const destination of this.#destinations.values()) {
       const dueMs = destination?.routes[0]?.refreshAtMs ?? Number.POSITIVE_INFINITY;
@@ -197,7 +203,7 @@ export class Routes {
   }
 
   pollTimeout(): number {
-    return this.#nextMs;
+    return Math.max(this.#nextMs, this.#lookedMs + LOOK_GAP_MS);
   }
 
   pollEvent(): RouteEvent | undefined {
@@ -271,7 +277,7 @@ export class Routes {
       route.refreshAtMs = old.refreshAtMs;
       route.relocateAtMs = old.relocateAtMs;
     }
-    destination.routes = [route];
+    this.#setRoutes(destination, [route]);
     this.stats.routesFound++;
     return route;
   }
@@ -293,12 +299,18 @@ export class Routes {
   }
 
   #bury(destination: Destination): void {
-    destination.routes.shift();
+    this.#setRoutes(destination, destination.routes.slice(1));
     this.stats.routesDead++;
   }
 
+  #setRoutes(destination: Destination, routes: Route[]): void {
+    for (const { routeId } of destination.routes) this.#byRouteId.delete(toHex(routeId));
+    for (const { routeId } of routes) this.#byRouteId.set(toHex(routeId), destination);
+    destination.routes = routes;
+  }
+
   #giveUp(destination: Destination, nowMs: number): void {
-    destination.routes = [];
+    this.#setRoutes(destination, []);
     destination.unreachableUntilMs = nowMs + this.config.unreachableMs;
     this.stats.searchesFailed++;
     this.#events.push({ type: "unreachable", key: destination.key });

@@ -325,3 +325,34 @@ t.test("new locators are told for the disk", async (t) => {
   const told = mesh.nodes[0]!.events.filter((event) => event.type === "locator");
   t.same(told, [{ type: "locator", locator: { key: mesh.key(3), bytes, signature } }]);
 });
+
+t.test("routes in use are looked through a few times a second at most, and each is measured in time", async (t) => {
+  const mesh = new StaticMesh(grid(3, 3));
+  const { paths } = mesh.nodes[0]!;
+  const routes = [1, 2, 3, 4, 5, 6, 7, 8].map((to) => findRoute(mesh, 0, to));
+  // Who looks through the routes reads when this one is due.
+  let looks = 0;
+  let dueMs = routes[0]!.refreshAtMs;
+  Object.defineProperty(routes[0], "refreshAtMs", {
+    get: () => {
+      looks++;
+      return dueMs;
+    },
+    set: (value) => {
+      dueMs = value;
+    },
+  });
+  const counts = countProbes(mesh, 0);
+  for (const route of routes) {
+    route.measuredMs = mesh.nowMs;
+    paths.handleRouteUse(route, mesh.nowMs);
+    mesh.run(7);
+  }
+  looks = 0;
+  for (let i = 0; i < 9; i++) {
+    for (const route of routes) route.usedMs = mesh.nowMs;
+    mesh.run(1_000);
+  }
+  t.ok(counts[ProbeMode.SOURCE]! >= routes.length, `${counts[ProbeMode.SOURCE]} routes were measured`);
+  t.ok(looks <= 4, `${looks} looks`);
+});

@@ -1,6 +1,6 @@
+import type { Budget } from "../wire/budget.js";
 import { ANNOUNCE_REQUEST, HEARTBEAT, ROOT_LOST, type RootLost, SEQ_REQUEST } from "../wire/control.js";
 import { type Ancestry, Announcer } from "./announcer.js";
-import type { Budget } from "./budget.js";
 import type { EdgeMemory } from "./edges.js";
 import type { TreeContext } from "./tree-context.js";
 

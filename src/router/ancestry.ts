@@ -3,7 +3,7 @@ import { equalBytes, toHex } from "../wire/bytes.js";
 import { CloseCode } from "../wire/codes.js";
 import type { Announce } from "../wire/control.js";
 import { edgeChild, edgeParentPort } from "../wire/edge.js";
-import { EDGE_BYTES, ID_BYTES, KEY_BYTES } from "../wire/limits.js";
+import { EDGE_BYTES, ID_BYTES } from "../wire/limits.js";
 import { type Edge, type EdgeMemory, makeEdge } from "./edges.js";
 import type { Announced, Peer } from "./peer.js";
 import { rankOf } from "./rank.js";
@@ -29,51 +29,60 @@ export function readAnnounce(
   crypto: Crypto,
   mayCheck: (signatures: number) => boolean,
 ): Reading {
-  const { tree, root } = announce;
-  if (root.length === 0) return announce.edges.length === 0 ? { kind: "none" } : violation(CloseCode.MALFORMED);
-  if (announce.signature.length === 0) return violation(CloseCode.MALFORMED);
-  const fresh = announce.edges.reduce((count, edge) => count + (edge.length === EDGE_BYTES ? 2 : 0), 1);
+  const { tree, root, seq, signature, edges, delayMs } = announce;
+  if (root.length === 0) return edges.length === 0 ? { kind: "none" } : violation(CloseCode.MALFORMED);
+  if (signature.length === 0) return violation(CloseCode.MALFORMED);
+  const fresh = edges.reduce((count, edge) => count + (edge.length === EDGE_BYTES ? 2 : 0), 1);
   if (!mayCheck(fresh)) return violation(CloseCode.FLOOD);
   if (!trust.heartbeatIsValid(announce)) return violation(CloseCode.BAD_EDGE);
+  const rootKey = root.slice();
+  const path = readPath(tree, rootKey, edges, known, trust, crypto);
+  if (!Array.isArray(path)) return path;
+  const last = path.at(-1);
+  if (!equalBytes(last === undefined ? rootKey : edgeChild(last.bytes), peer.key)) return violation(CloseCode.BAD_EDGE);
+  const announced = {
+    rootKey,
+    rootId: rootKey.subarray(0, ID_BYTES),
+    rank: rankOf(crypto, tree, rootKey),
+    seq,
+    signature: signature.slice(),
+    path,
+    coordinates: Uint16Array.from(path, ({ bytes }) => edgeParentPort(bytes)),
+    delayMs,
+    throughMe: trust.isMe(rootKey) || path.some(({ bytes }) => trust.isMe(edgeChild(bytes))),
+  };
+  return { kind: "announced", announced };
+}
 
+/** The edges of an ANNOUNCE from the root down, or why they are not taken. */
+function readPath(
+  tree: number,
+  root: Uint8Array,
+  edges: readonly Uint8Array[],
+  known: EdgeMemory,
+  trust: Trust,
+  crypto: Crypto,
+): Edge[] | Reading {
   const path: Edge[] = [];
-  const coordinates = new Uint16Array(announce.edges.length);
-  let throughMe = trust.isMe(root);
-  let last: Uint8Array = root.slice();
-  for (const named of announce.edges) {
+  let above = root;
+  for (const named of edges) {
     let edge: Edge | undefined;
     if (named.length === EDGE_BYTES) {
-      edge = makeEdge(crypto, tree, last, named.slice());
-      if (!trust.edgeIsValid(tree, last, edge.bytes)) return violation(CloseCode.BAD_EDGE);
+      edge = makeEdge(crypto, tree, above, named.slice());
+      if (!trust.edgeIsValid(tree, above, edge.bytes)) return violation(CloseCode.BAD_EDGE);
       known.add(edge);
     } else {
       edge = known.get(toHex(named));
       if (edge === undefined) return { kind: "unknown-edge" };
       // What it was signed for does not change: it is valid there and nowhere else.
-      if (edge.tree !== tree || !equalBytes(edge.parent, last)) return violation(CloseCode.BAD_EDGE);
+      if (edge.tree !== tree || !equalBytes(edge.parent, above)) return violation(CloseCode.BAD_EDGE);
     }
-    coordinates[path.length] = edgeParentPort(edge.bytes);
     path.push(edge);
-    last = edgeChild(edge.bytes);
+    above = edgeChild(edge.bytes);
     // The parents are all nodes before this one, the root among them.
-    if (path.some(({ parent }) => equalBytes(parent, last))) return violation(CloseCode.BAD_EDGE);
-    throughMe ||= trust.isMe(last);
+    if (path.some(({ parent }) => equalBytes(parent, above))) return violation(CloseCode.BAD_EDGE);
   }
-  if (!equalBytes(last, peer.key)) return violation(CloseCode.BAD_EDGE);
-  return {
-    kind: "announced",
-    announced: {
-      rootKey: root.slice(0, KEY_BYTES),
-      rootId: root.slice(0, ID_BYTES),
-      rank: rankOf(crypto, tree, root),
-      seq: announce.seq,
-      signature: announce.signature.slice(),
-      path,
-      coordinates,
-      delayMs: announce.delayMs,
-      throughMe,
-    },
-  };
+  return path;
 }
 
 function violation(code: CloseCode): Reading {

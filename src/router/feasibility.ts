@@ -1,5 +1,6 @@
-import { LRUCache } from "lru-cache";
+import type { LRUCache } from "lru-cache";
 import { toHex } from "../wire/bytes.js";
+import { createLru } from "./lru.js";
 
 /**
  * Which paths to a root cannot be loops, by a root's seq and the distance: the condition of DUAL and Babel (RFC 8966, 3.5.1). A path
@@ -10,9 +11,10 @@ export class Feasibility {
   readonly #announced: LRUCache<string, { seq: number; distance: number }>;
   readonly #dead: LRUCache<string, number>;
 
-  constructor(rootsMax: number) {
-    this.#announced = new LRUCache({ max: rootsMax });
-    this.#dead = new LRUCache({ max: rootsMax });
+  /** `onForget` is told of each root that is forgotten for newer ones. */
+  constructor(rootsMax: number, onForget: () => void) {
+    this.#announced = createLru(rootsMax, onForget);
+    this.#dead = createLru(rootsMax, onForget);
   }
 
   isFeasible(root: Uint8Array, seq: number, distance: number): boolean {

@@ -27,6 +27,8 @@ interface Intake {
  */
 export class Registrar {
   readonly #intakes = new Map<number, Intake>();
+  /** Ports of which something waits. */
+  readonly #waitingPorts = new Set<number>();
 
   constructor(
     private readonly key: Uint8Array,
@@ -51,6 +53,7 @@ export class Registrar {
 
   handleLinkDown(port: number, nowMs: number): void {
     this.#intakes.delete(port);
+    this.#waitingPorts.delete(port);
     for (const subtree of this.subtrees) subtree.handleLinkDown(port, nowMs);
   }
 
@@ -61,6 +64,7 @@ export class Registrar {
     if (waiting.length === 0 && signatures.overdraw(2 * reg.adds.length, nowMs)) return this.#apply(peer, reg, nowMs);
     this.stats.regsDelayed++;
     waiting.push(reg);
+    this.#waitingPorts.add(peer.port);
     intake.waitingEntries += sizeOf(reg);
     return intake.waitingEntries > this.config.waitingEntriesMax ? CloseCode.FLOOD : undefined;
   }
@@ -71,7 +75,8 @@ export class Registrar {
     peerOf: (port: number) => Peer | undefined,
     violation: (port: number, code: CloseCode) => void,
   ): void {
-    for (const [port, intake] of this.#intakes) {
+    for (const port of this.#waitingPorts) {
+      const intake = this.#intakes.get(port)!;
       const { waiting, signatures } = intake;
       while (waiting.length > 0 && signatures.overdraw(2 * waiting[0]!.adds.length, nowMs)) {
         const reg = waiting.shift()!;
@@ -81,13 +86,13 @@ export class Registrar {
         waiting.length = 0;
         violation(port, code);
       }
+      if (waiting.length === 0) this.#waitingPorts.delete(port);
     }
   }
 
   pollTimeout(): number {
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const { waiting, signatures } of this.#intakes.values())
-      if (waiting.length > 0) nextMs = Math.min(nextMs, signatures.paidMs());
+    for (const port of this.#waitingPorts) nextMs = Math.min(nextMs, this.#intakes.get(port)!.signatures.paidMs());
     return nextMs;
   }
 
@@ -132,6 +137,7 @@ export class Registrar {
   /** Tells a child of an entry that is not taken, or not any more, as far as its budget of refusals goes. */
   #tell(port: number, refused: RegRefused, nowMs: number): void {
     if (this.#intakes.get(port)!.refusals.take(nowMs)) this.send(port, REG_REFUSED.encode(refused));
+    else this.stats.refusalsUntold++;
   }
 
   /** The entry that a child attaches with: its edge below us, over the link as it is now. */
@@ -152,7 +158,10 @@ export class Registrar {
    */
   handleRefusal(parentPort: number, refused: RegRefused, nowMs: number): void {
     if (refused.reason !== RegRefusal.STALE || refused.epoch > EPOCH_HINT_MAX) return;
-    if (!this.#intakes.get(parentPort)!.refusals.take(nowMs)) return;
+    if (!this.#intakes.get(parentPort)!.refusals.take(nowMs)) {
+      this.stats.refusalsIgnored++;
+      return;
+    }
     const port = this.subtrees[refused.tree]!.handleStale(refused.id, refused.epoch, nowMs);
     if (port !== 0) this.send(port, REG_REFUSED.encode(refused));
   }

@@ -16,6 +16,8 @@ export interface RouterStats {
   parentChanges: number;
   rootChanges: number;
   rootsDead: number;
+  /** (root, seq) pairs forgotten for newer ones. */
+  rootsForgotten: number;
   seqsGiven: number;
   rootLostsIgnored: number;
   seqRequestsIgnored: number;
@@ -23,8 +25,11 @@ export interface RouterStats {
   regsUnattached: number;
   /** REG entries refused, indexed by `RegRefusal`. */
   readonly regsRefused: number[];
-  /** Refusals that this node was told. */
+  /** Refusals that this node was told, and those among them that came too fast. */
   regRefusals: number;
+  refusalsIgnored: number;
+  /** Refusals that a child was not told, since it was told many. */
+  refusalsUntold: number;
   violations: number;
 }
 
@@ -40,6 +45,7 @@ export function newRouterStats(): RouterStats {
     parentChanges: 0,
     rootChanges: 0,
     rootsDead: 0,
+    rootsForgotten: 0,
     seqsGiven: 0,
     rootLostsIgnored: 0,
     seqRequestsIgnored: 0,
@@ -47,6 +53,8 @@ export function newRouterStats(): RouterStats {
     regsUnattached: 0,
     regsRefused: [0, 0, 0],
     regRefusals: 0,
+    refusalsIgnored: 0,
+    refusalsUntold: 0,
     violations: 0,
   };
 }

@@ -49,8 +49,9 @@ export class Tree implements TreeView {
     private readonly context: TreeContext,
     nowMs: number,
   ) {
-    const { config } = context;
-    this.#feasibility = new Feasibility(config.rootsMax);
+    const { config, stats } = context;
+    const onForget = () => void stats.rootsForgotten++;
+    this.#feasibility = new Feasibility(config.rootsMax, onForget);
     this.#candidates = new Candidates(tree, context, this.#feasibility);
     this.#ownEdge = new OwnEdge(tree, context);
     this.#herald = new Herald(tree, context);
@@ -212,14 +213,8 @@ export class Tree implements TreeView {
   }
 
   handleTimeout(nowMs: number): void {
-    const { config } = this.context;
     if (nowMs >= this.#reign.pollTimeout()) this.#giveSeq(nowMs);
-    const root = this.#place.root;
-    if (root !== undefined && !this.#isRoot()) {
-      const isSilent = !this.context.leaf && nowMs >= root.seqMs + config.rootTimeoutMs;
-      if (isSilent || this.#reports.isDue(root.key, root.seq, nowMs)) this.#declareDead(root, nowMs);
-    }
-    this.#reports.handleTimeout(nowMs);
+    if (nowMs >= this.#deathMs()) this.#declareDead(this.#place.root!, nowMs);
     if (nowMs >= this.#wantMs) this.#wantBetterRoot(nowMs);
     if (nowMs >= this.#ownEdge.pollTimeout()) this.#follow(this.#parent!, true, nowMs);
     const orphan = this.#orphan;
@@ -236,18 +231,22 @@ export class Tree implements TreeView {
   }
 
   pollTimeout(): number {
-    const orphan = this.#orphan;
-    const isBelow = this.#place.root !== undefined && !this.#isRoot() && !this.context.leaf;
     return Math.min(
       this.#reign.pollTimeout(),
+      this.#deathMs(),
       this.#wantMs,
       this.#ownEdge.pollTimeout(),
       this.#herald.pollTimeout(),
-      this.#reports.pollTimeout(),
       this.context.subtree.upward.pollTimeout(),
-      isBelow ? this.#place.root!.seqMs + this.context.config.rootTimeoutMs : Number.POSITIVE_INFINITY,
-      orphan === undefined ? Number.POSITIVE_INFINITY : Math.min(orphan.untilMs, this.#herald.nextAskMs),
+      this.#orphan === undefined ? Number.POSITIVE_INFINITY : Math.min(this.#orphan.untilMs, this.#herald.nextAskMs),
     );
+  }
+
+  /** When the root is dead unless a newer seq comes: rules 9 and 10. A leaf hears of no seqs, and is root of nothing. */
+  #deathMs(): number {
+    const { root } = this.#place;
+    if (root === undefined || this.context.leaf || this.#isRoot()) return Number.POSITIVE_INFINITY;
+    return Math.min(root.seqMs + this.context.config.rootTimeoutMs, this.#reports.deadlineMs(root.key, root.seq));
   }
 
   // Choosing a parent: rules 6 to 8.

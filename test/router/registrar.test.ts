@@ -248,6 +248,7 @@ t.test("refusals are told at a bounded rate", async (t) => {
   mesh.run(100);
   t.equal(near.stats.regsRefused[RegRefusal.DETACHED], 6 * REG_ENTRIES_MAX);
   const told = refusalsTo(puppet).length;
+  t.equal(near.stats.refusalsUntold, 6 * REG_ENTRIES_MAX - told);
   t.ok(told >= TREE_DEFAULTS.refusalsBurst && told <= TREE_DEFAULTS.refusalsBurst + 10, `${told} told`);
 });
 
@@ -311,6 +312,21 @@ t.test("a refusal counts from the parent, for an epoch that may be believed", as
   t.ok(near.epochs.next() < WALL_MS + 1_000_000);
   t.equal(portOf(near, child.key), near.portTo(child));
   t.equal(near.stats.regRefusals, 4, "those of the parent are counted");
+});
+
+t.test("refusals of keys below us are heeded at a bounded rate", async (t) => {
+  const { mesh, puppet, near } = led(16);
+  const child = mesh.members.find((member) => member.parent(TREE) === near)!;
+  for (let i = 0; i < 1_000; i++) puppet.say(near, refuse(child.key, WALL_MS + 2_000_000 + 1_000 * i));
+  mesh.run(5);
+  t.ok(near.stats.refusalsIgnored >= 1_000 - TREE_DEFAULTS.refusalsBurst - 10);
+  t.equal(near.stats.regRefusals, 1_000);
+  mesh.run(5_000);
+  t.same(
+    mesh.alive().flatMap((member) => member.violations),
+    [],
+  );
+  t.not(portOf(near, child.key), 0);
 });
 
 t.test("a parent's lie about a key below us costs that key a moment", async (t) => {

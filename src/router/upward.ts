@@ -56,7 +56,7 @@ export class Upward {
     this.#next = { port, proof, attachMs: nowMs + this.config.attachMs };
   }
 
-  /** No parent is feasible for now; the last one keeps our set. */
+  /** No parent is feasible; the last one keeps our set until there is another. */
   handleOrphan(): void {
     this.#next = undefined;
   }

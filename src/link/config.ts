@@ -6,11 +6,11 @@ import { FRAME_BYTES_MAX } from "../wire/limits.js";
  */
 
 export interface LinkLimits {
-  /** Bytes waiting for the socket from which on `send` gives false. Worst case a link: twice 320 KiB, and 4 MiB of received chunks. */
+  /** Bytes waiting for the socket from which on `send` gives false. Worst case a link: twice 128 KiB, and 4 MiB of received chunks. */
   readonly sendHighBytes: number;
   /** Bytes waiting for the socket at which the link is closed, because its sender heeds no false. Worst case a link. */
   readonly sendBytesMax: number;
-  /** A full link of which the socket took nothing for so long is closed. It means that a link of less than 9 kB/s is none. */
+  /** A full link of which the socket took nothing for so long is closed. It means that a link of less than 2 kB/s is none. */
   readonly stallTimeoutMs: number;
   /** WebSocket pings and pongs a second that a peer may send; links use neither, proxies do. */
   readonly pingsPerSecond: number;
@@ -19,7 +19,7 @@ export interface LinkLimits {
 }
 
 export const LINK_LIMITS: LinkLimits = {
-  sendHighBytes: 256 * 1024,
+  sendHighBytes: 64 * 1024,
   sendBytesMax: 1024 * 1024,
   stallTimeoutMs: 30_000,
   pingsPerSecond: 2,

@@ -10,6 +10,7 @@ import {
   dataBits,
   dataHeaderBytes,
   dataPayload,
+  dataPortBefore,
   dataRouteBack,
   writeDataHeader,
 } from "../wire/data.js";
@@ -55,7 +56,7 @@ export class SessionCarrier {
   /** A DATA frame has arrived here. */
   handleFrame(frame: Uint8Array, ingress: number, nowMs: number): void {
     const congested = (dataBits(frame) & BIT_CONGESTION) !== 0;
-    const verdict = this.endpoint.handlePacket(dataPayload(frame), ingress, congested, nowMs);
+    const verdict = this.endpoint.handlePacket(dataPayload(frame), ingress, congested, nowMs, dataPortBefore(frame));
     const { remoteKey } = verdict;
     if (remoteKey === undefined || (!verdict.newest && verdict.locator === undefined)) return;
     const back = dataRouteBack(frame, ingress);

@@ -1,4 +1,5 @@
 import { SignTag, signedMessage } from "../crypto/sign.js";
+import { SharedBudget } from "../wire/budget.js";
 import { uint16 } from "../wire/bytes.js";
 import { DropReason } from "../wire/codes.js";
 import { PROBE_REPLY, probeNonce, probeRouteBack, probeRouteForward } from "../wire/probe.js";
@@ -6,7 +7,6 @@ import { countDrop } from "./drops.js";
 import type { PathDeps } from "./path-deps.js";
 import type { PathStats } from "./path-stats.js";
 import type { RoutingView } from "./peer.js";
-import { SharedBudget } from "./port-budgets.js";
 import { encodePorts } from "./ports.js";
 import type { ProbeRelay } from "./probe-relay.js";
 

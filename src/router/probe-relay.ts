@@ -1,3 +1,4 @@
+import { SharedBudget } from "../wire/budget.js";
 import { equalBytes, readUint16 } from "../wire/bytes.js";
 import { DropReason } from "../wire/codes.js";
 import { DEPTH_NONE } from "../wire/data.js";
@@ -27,7 +28,6 @@ import { countDrop, type Drops } from "./drops.js";
 import { type KeyCourse, stepByKey } from "./key-step.js";
 import type { PathConfig } from "./path-config.js";
 import type { RoutingView } from "./peer.js";
-import { SharedBudget } from "./port-budgets.js";
 import type { Queues } from "./queues.js";
 import { stepByTree } from "./tree-step.js";
 

@@ -46,10 +46,10 @@ export interface SessionConfig {
    * this node begins, of those that others began in any case.
    */
   readonly evictAfterMs: number;
-  /** Handshakes that one ingress may bring: at once, and a second. About 0.6 ms each in native form, 6 ms in portable form. */
+  /** Handshakes that one ingress may bring: at once, and a second; half is kept for those behind it who bring few. About 0.6 ms each in native form, 6 ms in portable form. */
   readonly handshakesBurst: number;
   readonly handshakesPerSecond: number;
-  /** Ingresses whose handshakes are counted: 100 bytes each; the one unused longest is forgotten. */
+  /** Ingresses whose handshakes are counted: at most 10 KB each; the one unused longest is forgotten. */
   readonly ingressesMax: number;
   /** A key protects this many packets, or serves this long, then it is replaced. */
   readonly rekeyPackets: number;

@@ -154,9 +154,15 @@ export class Endpoint implements SessionHost {
 
   /**
    * Takes one packet, from any byte string whatever. `ingressPort` is the link that it came by, `congested` the DATA frame's congestion
-   * bit. The packet is not kept.
+   * bit, `portBefore` the port by which the neighbour had it, 0 where that is not known. The packet is not kept.
    */
-  handlePacket(packet: Uint8Array, ingressPort: number, congested: boolean, nowMs: number): PacketVerdict {
+  handlePacket(
+    packet: Uint8Array,
+    ingressPort: number,
+    congested: boolean,
+    nowMs: number,
+    portBefore = 0,
+  ): PacketVerdict {
     this.#advance(nowMs);
     const verdict = this.#verdict;
     verdict.remoteKey = verdict.locator = undefined;
@@ -166,7 +172,7 @@ export class Endpoint implements SessionHost {
         verdict.drop = this.#handleTransport(packet, congested, nowMs);
         break;
       case PacketType.HANDSHAKE_INIT:
-        verdict.drop = this.#handleInit(packet, ingressPort, nowMs);
+        verdict.drop = this.#handleInit(packet, ingressPort, portBefore, nowMs);
         break;
       case PacketType.HANDSHAKE_RESPONSE:
         verdict.drop = this.#handleResponse(packet, nowMs);
@@ -298,8 +304,8 @@ export class Endpoint implements SessionHost {
   }
 
   /** Checks in order: rate, known message, Noise and keys, our own handshake, room. */
-  #handleInit(packet: Uint8Array, ingressPort: number, nowMs: number): number {
-    if (!this.#rate.take(ingressPort, nowMs)) return PacketDrop.HANDSHAKE_RATE;
+  #handleInit(packet: Uint8Array, ingressPort: number, portBefore: number, nowMs: number): number {
+    if (!this.#rate.take(ingressPort, portBefore, nowMs)) return PacketDrop.HANDSHAKE_RATE;
     const ephemeral = nameOf(ephemeralOf(packet));
     if (this.#byEphemeral.has(ephemeral)) return PacketDrop.HANDSHAKE_REPLAYED;
     const known = this.#halfOpen.peek(ephemeral);

@@ -147,6 +147,15 @@ export function editCongestion(frame: Uint8Array): void {
 }
 
 /**
+ * The port by which the frame came to the neighbour that sent it on, as that neighbour wrote it into the route; 0 where the neighbour
+ * is the sender, or the frame goes by KEY.
+ */
+export function dataPortBefore(frame: Uint8Array): number {
+  const passed = frame[INDEX_AT]!;
+  return passed < 2 || (frame[BITS_AT]! & (BIT_KEY | BIT_FELL_BACK)) !== 0 ? 0 : dataRoutePort(frame, passed - 1);
+}
+
+/**
  * The ports that lead back from a node that the frame reached by `ingress` on its source route: `ingress`, then the overwritten
  * ports from the last to the first relay. Empty where the frame fell back: then they lead nowhere.
  */

@@ -1,6 +1,6 @@
 import t from "tap";
-import { PortBudgets, SharedBudget } from "../../src/router/port-budgets.js";
-import { Budget } from "../../src/wire/budget.js";
+import { PortBudgets } from "../../src/router/port-budgets.js";
+import { Budget, SharedBudget } from "../../src/wire/budget.js";
 
 /** How many of `tries` succeed. */
 const count = (tries: number, take: () => boolean): number =>

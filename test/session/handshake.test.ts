@@ -414,18 +414,28 @@ t.test("a flood of handshakes at one ingress leaves the others served", async (t
     const peer = new RawPeer(endpoint, 1_000 + i);
     endpoint.handlePacket(peer.init(pair.b.publicKey), 7, false, 0);
   }
-  t.equal(endpoint.stats.drops[PacketDrop.HANDSHAKE_RATE], 500 - endpoint.config.handshakesBurst);
+  t.equal(endpoint.stats.drops[PacketDrop.HANDSHAKE_RATE], 500 - endpoint.config.handshakesBurst / 2);
   t.equal(endpoint.halfOpenCount, 16, "half-open sessions are bounded");
-  t.equal(endpoint.stats.halfOpenEvicted, endpoint.config.handshakesBurst - 16);
+  t.equal(endpoint.stats.halfOpenEvicted, endpoint.config.handshakesBurst / 2 - 16);
   pair.drive();
   t.ok(exchangesBytes(pair), "an honest peer at another ingress is served meanwhile");
+});
+
+t.test("a flood of handshakes from behind a relay leaves the others behind it served", async (t) => {
+  const { endpoint, publicKey } = new Pair().b;
+  const init = (seed: number, portBefore: number) =>
+    endpoint.handlePacket(new RawPeer(endpoint, seed).init(publicKey), 7, false, 0, portBefore).drop;
+  for (let i = 0; i < 200; i++) init(1_000 + i, 3);
+  t.equal(init(1_500, 3), PacketDrop.HANDSHAKE_RATE, "the flood has used up what it may");
+  t.equal(endpoint.stats.drops[PacketDrop.HANDSHAKE_RATE], 201 - endpoint.config.handshakesBurst / 2);
+  t.equal(init(1_501, 4), PacketDrop.NONE, "who comes by another port of the same relay is served");
 });
 
 t.test("an ingress gets its handshakes back with time", async (t) => {
   const { endpoint, publicKey } = new Pair().b;
   const init = (i: number, nowMs: number) =>
     endpoint.handlePacket(new RawPeer(endpoint, 5_000 + i).init(publicKey), 7, false, nowMs).drop;
-  for (let i = 0; i < endpoint.config.handshakesBurst; i++) t.equal(init(i, 0), PacketDrop.NONE);
+  for (let i = 0; i < endpoint.config.handshakesBurst / 2; i++) t.equal(init(i, 0), PacketDrop.NONE);
   t.equal(init(100, 0), PacketDrop.HANDSHAKE_RATE);
   t.equal(init(101, 1_000 / endpoint.config.handshakesPerSecond), PacketDrop.NONE);
   t.equal(init(102, 1_000 / endpoint.config.handshakesPerSecond), PacketDrop.HANDSHAKE_RATE);

@@ -54,6 +54,7 @@ export class Member {
   /** Frames that came in, by kind. */
   readonly received = new Map<number, number>();
   readonly violations: { readonly port: number; readonly code: CloseCode }[] = [];
+  #violationsTaken = 0;
   /** Port to the link behind it. */
   readonly wires = new Map<number, Wire>();
   readonly #ports = new Map<Member, number>();
@@ -97,6 +98,13 @@ export class Member {
     const kind = kindOf(frame);
     this.received.set(kind, (this.received.get(kind) ?? 0) + 1);
     this.trees.handleControl(frame, kind, port, this.mesh.nowMs);
+  }
+
+  /** The broken rules that were not asked for yet. */
+  takeViolations(): { readonly port: number; readonly code: CloseCode }[] {
+    const fresh = this.violations.slice(this.#violationsTaken);
+    this.#violationsTaken = this.violations.length;
+    return fresh;
   }
 
   handleLinkUp(peer: Peer): void {
@@ -276,10 +284,13 @@ export class Mesh {
     if (member.isDead) return;
     const nextMs = member.handleTimeout();
     this.onInput(member);
-    for (const { port } of member.violations) {
+    for (const { port } of member.takeViolations()) {
       const wire = member.wires.get(port);
       if (wire === undefined) continue;
-      this.at(wire.delayMs, () => this.drop(wire.to, wire.toPort));
+      const back = wire.to.wires.get(wire.toPort);
+      this.at(wire.delayMs, () => {
+        if (wire.to.wires.get(wire.toPort) === back) this.drop(wire.to, wire.toPort);
+      });
       this.drop(member, port);
     }
     if (!Number.isFinite(nextMs) || (this.#wakeMs.get(member) ?? Number.POSITIVE_INFINITY) <= nextMs) return;

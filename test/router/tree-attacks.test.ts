@@ -1,10 +1,13 @@
+import fc from "fast-check";
 import t, { type Test } from "tap";
 import { TREE_DEFAULTS } from "../../src/router/config.js";
 import { equalBytes } from "../../src/wire/bytes.js";
 import { CloseCode } from "../../src/wire/codes.js";
 import { ROOT_LOST, SEQ_REQUEST } from "../../src/wire/control.js";
-import { Kind } from "../../src/wire/kinds.js";
+import { Kind, kindOf } from "../../src/wire/kinds.js";
 import { EPOCH_MAX } from "../../src/wire/limits.js";
+import { fuzzRuns } from "../fuzz/runs.js";
+import { mutate, mutation } from "../wire/mutate.js";
 import { grid, seeded } from "./graphs.js";
 import { type Member, type Mesh, meshOf } from "./mesh.js";
 import { Puppet, Signer } from "./puppet.js";
@@ -257,3 +260,45 @@ t.test("after a broken rule nothing more is taken from a link", async (t) => {
   t.equal(near.violations.length, 1);
   t.equal(near.stats.rootLostsIgnored, 0);
 });
+
+t.test(
+  "frames of others, whole and broken, at the wrong time and place, close the liar's link and nobody else's",
+  async (t) => {
+    const { mesh, puppet, near } = besieged(14);
+    const heard: Uint8Array[] = [];
+    let isListening = true;
+    for (const to of mesh.alive()) {
+      const { trees } = to;
+      const handleControl = trees.handleControl.bind(trees);
+      trees.handleControl = (frame, kind, port, nowMs) => {
+        if (isListening) heard.push(frame.slice());
+        handleControl(frame, kind, port, nowMs);
+      };
+    }
+    const root = bestRoot(mesh.alive(), 0)!;
+    const others = root.neighbours();
+    mesh.kill(root, 500);
+    mesh.run(5_000);
+    mesh.restart(root);
+    for (const to of others) mesh.link(root, to);
+    mesh.run(5_000);
+    t.ok(new Set(heard.map(kindOf)).size >= 6, "frames of every kind");
+    isListening = false;
+    const port = near.portFor(puppet);
+    fc.assert(
+      fc.property(fc.nat(), fc.option(mutation, { freq: 3 }), (pick, change) => {
+        if (near.portTo(puppet) === 0) mesh.link(puppet, near, { delayMs: 1 });
+        const frame = heard[pick % heard.length]!;
+        near.handleFrame(change === null ? frame.slice() : mutate(frame, change), port);
+        mesh.wake(near);
+        mesh.run(20);
+      }),
+      { numRuns: fuzzRuns(1_500) },
+    );
+    const broken = mesh.alive().flatMap((member) => member.violations.map((violation) => [member, violation.port]));
+    t.ok(broken.length > 100, `${broken.length} links closed`);
+    t.ok(broken.every(([member, at]) => member === near && at === port));
+    mesh.cut(puppet, near);
+    t.ok(mesh.runUntil(() => faults(mesh).length === 0, 15_000) <= 10_000);
+  },
+);

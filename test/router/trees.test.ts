@@ -1,9 +1,10 @@
 import t from "tap";
+import { equalBytes } from "../../src/wire/bytes.js";
 import { Kind } from "../../src/wire/kinds.js";
-import { TREE_COUNT } from "../../src/wire/limits.js";
+import { TREE_COUNT, TREE_DEPTH_MAX } from "../../src/wire/limits.js";
 import { type Graph, grid, line, randomGraph, ring, seeded, star } from "./graphs.js";
 import { type Mesh, meshOf } from "./mesh.js";
-import { faults, isInCircle, reach } from "./views.js";
+import { bestRoot, faults, isInCircle, reach, walk } from "./views.js";
 
 const graphs: Record<string, Graph> = {
   "a random mesh": randomGraph(60, 90, seeded(1)),
@@ -35,6 +36,35 @@ for (const [name, graph] of Object.entries(graphs))
     mesh.run(2_000);
     t.same(faults(mesh), [], "and it stays so");
   });
+
+t.test("a line longer than a tree is deep: who is beyond has another root there, and nothing breaks", async (t) => {
+  const count = 165;
+  const mesh = meshOf(line(count), seeded(5), { delayMs: 5 });
+  mesh.run(12_000);
+  t.equal(violations(mesh), 0);
+  let beyond = 0;
+  for (let tree = 0; tree < TREE_COUNT; tree++) {
+    const root = bestRoot(mesh.members, tree)!;
+    const rootAt = mesh.members.indexOf(root);
+    for (const [at, { trees }] of mesh.members.entries()) {
+      const { rootKey, position } = trees.trees[tree]!;
+      const isNear = Math.abs(at - rootAt) <= TREE_DEPTH_MAX;
+      if (!isNear) beyond++;
+      if (equalBytes(rootKey!, root.key) !== isNear) t.fail(`tree ${tree}, member ${at}`);
+      if (position!.coordinates.length > TREE_DEPTH_MAX) t.fail(`tree ${tree}, member ${at} is too deep`);
+    }
+    t.equal(reach(mesh, tree, 500) < 1, rootAt > TREE_DEPTH_MAX || count - 1 - rootAt > TREE_DEPTH_MAX);
+  }
+  t.ok(beyond > 0, "some are beyond");
+  const [first, last] = [mesh.members[0]!, mesh.members[count - 1]!];
+  t.ok(
+    [0, 1, 2].some((tree) => walk(first, last, tree)),
+    "where another tree has both, they meet there",
+  );
+  const before = mesh.frames;
+  mesh.run(20_000);
+  t.ok(mesh.frames - before < 2 * TREE_COUNT * count, "and there is peace");
+});
 
 t.test("an idle mesh sends heartbeats and nothing else, one per child, tree and 30 seconds", async (t) => {
   const mesh = meshOf(randomGraph(50, 70, seeded(3)), seeded(4));

@@ -6,6 +6,7 @@ import { formatHostPort, type HostPort } from "../daemon/host-port.js";
 import { listenAddresses } from "../daemon/status.js";
 import { keyHex } from "../daemon/target.js";
 import { VERSION } from "../daemon/version.js";
+import { isLocalAddress } from "../link/addresses.js";
 import { table } from "./output.js";
 import { commandText, programText } from "./settings.js";
 
@@ -14,8 +15,11 @@ export function greeting(daemon: Daemon, configFile: string | undefined, command
   const { options, listeners, metrics, discovery, overlay, name } = daemon;
   const { config, folder } = options;
   const [first] = listeners.map((listener) => listener.address());
-  const uri = `wss://${formatHostPort(reachable(first))}?key=${keyHex(overlay.node.key)}`;
+  const address = reachable(first);
+  const uri = `wss://${formatHostPort(address)}?key=${keyHex(overlay.node.key)}`;
   const isOpen = config.listen !== undefined;
+  /** False where the address shown admits nobody but this machine yet. */
+  const isServed = isOpen || isLocalAddress(address.host);
   const lines = [
     `Pinyon ${VERSION} runs a node of the network "${config.network.id}".`,
     ...table([
@@ -28,9 +32,10 @@ export function greeting(daemon: Daemon, configFile: string | undefined, command
       ...(configFile === undefined ? [] : [["config", configFile]]),
       ...(metrics === undefined ? [] : [["metrics", `http://${formatHostPort(metrics.address())}/metrics`]]),
     ]),
-    `${discovery === undefined ? "" : "Nodes on this LAN are found by themselves. "}A node that can reach this machine is linked to it by`,
+    ...(discovery === undefined ? [] : ["Nodes on this LAN are found by themselves."]),
+    `${isServed ? "A node that can reach this machine" : "With `listen` set in the config file, a node elsewhere"} is linked to it by`,
     `  ${programText()} peer add '${uri}'`,
-    ...(isOpen ? [] : ["For links from the Internet set `listen` in the config file."]),
+    ...(isOpen || !isServed ? [] : ["For links from the Internet set `listen` in the config file."]),
     `See what it does: ${commandText(command)} status. Ctrl-C stops the node.`,
   ];
   return `${lines.join("\n")}\n`;

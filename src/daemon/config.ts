@@ -46,13 +46,13 @@ const peerUri = z
 export const ConfigSchema = z
   .strictObject({
     listen: z
-      .array(hostPort, { error: "a list of host:port, like [0.0.0.0:18100]" })
+      .array(hostPort, { error: 'a list of host:port, like ["[::]:18100"]' })
       .min(1, { error: "at least one host:port" })
       .optional()
       .describe(
-        "Addresses to take links on, `ws` and `wss` alike; port 0 lets the system choose. Unset: every address, port 18100 or the next free one, and only loopback, link-local and private source addresses are admitted.",
+        "Addresses to take links on, `ws` and `wss` alike; port 0 lets the system choose. `[::]` is every address, of IPv4 as well. Unset: every address, port 18100 or the next free one, and only this machine, link-local and private source addresses are admitted.",
       )
-      .meta({ examples: [["0.0.0.0:18100", "[::]:18100"]] }),
+      .meta({ examples: [["[::]:18100"]] }),
     peers: z
       .array(peerUri, { error: "a list of peer URIs" })
       .max(PEERS_MAX, { error: `at most ${PEERS_MAX} peers` })

@@ -1,3 +1,5 @@
+import { networkInterfaces } from "node:os";
+import { isLocalAddress } from "../link/addresses.js";
 import { Listener, type ListenerOptions } from "../link/listener.js";
 import { DEFAULT_PORT } from "./config.js";
 import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
@@ -6,18 +8,20 @@ import { DEFAULT_PORT_TRIES } from "./limits.js";
 
 /**
  * Opens a listener for each address; without any, one for all addresses that admits local sources alone, on the default port
- * or the next free one. Throws `PINYON_LISTEN`, with none left open.
+ * or the next free one. `[::]` takes IPv4 as well, so that 0.0.0.0 beside it is no address of its own. Throws `PINYON_LISTEN`,
+ * with none left open.
  */
 export async function openListeners(
   addresses: readonly HostPort[] | undefined,
   options: Omit<ListenerOptions, "admit">,
 ): Promise<Listener[]> {
   if (addresses === undefined) {
-    return [await firstFree(DEFAULT_PORT, "listen", (port) => openListener(options, { port }))];
+    const local = { ...options, admit: isAdmittedUnset };
+    return [await firstFree(DEFAULT_PORT, "listen", (port) => openListener(local, { port }))];
   }
   const listeners: Listener[] = [];
   try {
-    for (const address of addresses) {
+    for (const address of addresses.filter((one) => !isIncluded(one, addresses))) {
       const open = openListener({ ...options, admit: () => true }, address);
       listeners.push(await open.catch((error: unknown) => Promise.reject(listenError(error, address, "listen"))));
     }
@@ -26,6 +30,16 @@ export async function openListeners(
     throw error;
   }
   return listeners;
+}
+
+function isIncluded({ host, port }: HostPort, addresses: readonly HostPort[]): boolean {
+  return host === "0.0.0.0" && port !== 0 && addresses.some((other) => other.host === "::" && other.port === port);
+}
+
+/** Who may link to a node that sets no `listen`: private networks, and this machine by whatever address it has. */
+export function isAdmittedUnset(source: string): boolean {
+  if (isLocalAddress(source)) return true;
+  return Object.values(networkInterfaces()).some((card) => card?.some(({ address }) => address === source));
 }
 
 async function openListener(

@@ -1,7 +1,8 @@
 import { createServer, type Server } from "node:net";
+import { networkInterfaces } from "node:os";
 import t from "tap";
 import { DEFAULT_PORT_TRIES } from "../../src/daemon/limits.js";
-import { firstFree, openListeners } from "../../src/daemon/listeners.js";
+import { firstFree, isAdmittedUnset, openListeners } from "../../src/daemon/listeners.js";
 import { LISTENER_CERTIFICATE } from "../link/listening.js";
 import { realTimers } from "../link/timers.js";
 
@@ -32,6 +33,32 @@ t.test("each address gets a listener; where one cannot be had none stays open", 
     message: `127.0.0.1:${taken}: another program listens there: stop it, or change \`listen\` in the config file`,
   });
   (await listening(first!)).close();
+});
+
+t.test("[::] takes IPv4 as well, with 0.0.0.0 beside it in either order", async (t) => {
+  const free = await listening(0);
+  const { port } = free.address() as { port: number };
+  await new Promise((resolve) => free.close(resolve));
+  const both = [
+    { host: "::", port },
+    { host: "0.0.0.0", port },
+  ];
+  for (const addresses of [both, both.toReversed()]) {
+    const listeners = await openListeners(addresses, OPTIONS);
+    t.match(
+      listeners.map((listener) => listener.address()),
+      [{ address: "::", port }],
+    );
+    await t.rejects(listening(port), { code: "EADDRINUSE" });
+    await Promise.all(listeners.map((listener) => listener.close()));
+  }
+});
+
+t.test("unset, this machine is admitted by each of its addresses, and strangers are not", async (t) => {
+  const own = Object.values(networkInterfaces()).flatMap((card) => card ?? []);
+  for (const { address } of own) t.ok(isAdmittedUnset(address), address);
+  t.ok(isAdmittedUnset("10.1.2.3"));
+  t.notOk(isAdmittedUnset("203.0.113.1"));
 });
 
 t.test("an address that this machine does not have is said so", async (t) => {

@@ -23,6 +23,7 @@ const TO_MEND: ReadonlySet<string> = new Set([
   ErrorCode.REQUEST,
   ErrorCode.TARGET,
   "PINYON_PEER_URI",
+  "PINYON_SELF",
   "PINYON_CRYPTO_UNKNOWN",
   "PINYON_CRYPTO_UNAVAILABLE",
 ]);

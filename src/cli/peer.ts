@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { PeerInfo } from "../daemon/control-protocol.js";
 import { print, printJson, table } from "./output.js";
-import { withDaemon } from "./settings.js";
+import { commandText, withDaemon } from "./settings.js";
 
 export function peerCommand(): Command {
   return new Command("peer")
@@ -12,7 +12,7 @@ export function peerCommand(): Command {
         .argument("<uri>", "wss://host:port?key=<key>, or ws:// on a trusted network")
         .action(async (uri: string, _options: object, command: Command) => {
           const peer = await withDaemon(command, (client) => client.request({ verb: "peer-add", uri }));
-          print(`Added ${peer.uri}.`, "`pinyon peer ls` shows whether it is linked.");
+          print(`Added ${peer.uri}.`, `\`${commandText(command)} peer ls\` shows whether it is linked.`);
         }),
     )
     .addCommand(
@@ -22,7 +22,7 @@ export function peerCommand(): Command {
         .action(async (options: { json?: true }, command: Command) => {
           const peers = await withDaemon(command, (client) => client.request({ verb: "peers" }));
           if (options.json) printJson(peers);
-          else print(...peerLines(peers));
+          else print(...peerLines(peers, commandText(command)));
         }),
     )
     .addCommand(
@@ -36,8 +36,8 @@ export function peerCommand(): Command {
     );
 }
 
-function peerLines(peers: readonly PeerInfo[]): string[] {
-  if (peers.length === 0) return ["No peers. Add one with `pinyon peer add wss://host:port?key=<key>`."];
+function peerLines(peers: readonly PeerInfo[], pinyon: string): string[] {
+  if (peers.length === 0) return [`No peers. Add one with \`${pinyon} peer add 'wss://host:port?key=<key>'\`.`];
   return table([
     ["PEER", "FROM", "STATE"],
     ...peers.map(({ uri, origin, linked, lastError }) => [

@@ -2,7 +2,7 @@ import { SECOND_DIAL_MS } from "../link/config.js";
 import { Dialer, type DialledLink } from "../link/dialer.js";
 import type { LanPeer } from "../link/discovery.js";
 import type { Link, Timers } from "../link/link.js";
-import { formatPeerUri, type PeerUri, peerEndpoint } from "../link/peer-uri.js";
+import { formatPeerUri, type PeerUri, parsePeerUri, peerEndpoint } from "../link/peer-uri.js";
 import { type DialerStats, type LinkStats, newDialerStats, newLinkStats } from "../link/stats.js";
 import { compareBytes, equalBytes } from "../wire/bytes.js";
 import { CLOSE_TEXT, CloseCode } from "../wire/codes.js";
@@ -61,11 +61,15 @@ export class Peers {
     this.#tick();
   }
 
-  /** Adds a peer and dials it. Throws `PINYON_PEER` where it is there already or there are too many. */
+  /** Adds a peer and dials it. Throws `PINYON_PEER` where it is there already or there are too many, `PINYON_SELF` at our own key. */
   add(uri: PeerUri, origin: "config" | "added"): PeerInfo {
     const id = formatPeerUri(uri);
     if (this.has(uri)) {
       throw new PinyonError(ErrorCode.PEER, `${peerEndpoint(uri)} is a peer already: \`pinyon peer ls\` shows it`);
+    }
+    // A config file may be the same on all nodes, and name this one too.
+    if (origin === "added" && uri.keys.some((key) => equalBytes(key, this.#options.key))) {
+      throw new PinyonError("PINYON_SELF", "the key is this node's own: add its URI at the other node");
     }
     if (origin === "added" && this.#count("added") >= ADDED_PEERS_MAX) {
       throw new PinyonError(ErrorCode.PEER, `there are ${ADDED_PEERS_MAX} added peers: remove one first`);
@@ -83,15 +87,16 @@ export class Peers {
   }
 
   /**
-   * Removes the added peers that a person means by a URI, with or without its password, or a node's name or key, and closes
-   * the links that were dialled to them. Throws `PINYON_PEER` where there is none.
+   * Removes the added peers that a person means by a URI, however written, with or without its password, or a node's name or
+   * key, and closes the links that were dialled to them. Throws `PINYON_PEER` where there is none.
    */
   remove(text: string): PeerInfo[] {
     const key = parseTarget(text);
+    const asked = canonicalUri(text);
     const meant = [...this.#entries].filter(([id, { uri, provedKey }]) => {
       if (key !== undefined)
         return [...uri.keys, ...(provedKey ? [provedKey] : [])].some((other) => equalBytes(key, other));
-      return text === id || text === peerEndpoint(uri) || text === shownUri(uri);
+      return asked === id || asked === peerEndpoint(uri) || asked === shownUri(uri);
     });
     const added = meant.filter(([, { origin }]) => origin === "added");
     if (added.length === 0) throw notRemovable(text, meant[0]?.[1].origin);
@@ -246,6 +251,15 @@ function lanUri(host: string, port: number, key: Uint8Array): PeerUri {
 /** A URI as it may be shown: whole, but for its password. */
 function shownUri(uri: PeerUri): string {
   return formatPeerUri({ ...uri, password: undefined });
+}
+
+/** A peer URI as we write it; any other text as it is. */
+function canonicalUri(text: string): string {
+  try {
+    return formatPeerUri(parsePeerUri(text));
+  } catch {
+    return text;
+  }
 }
 
 function shareKey(one: PeerUri, other: PeerUri): boolean {

@@ -55,6 +55,8 @@ t.test("a peer is added once; added peers are kept, and removed by URI, name or 
   peers.add(uri(1), "config");
   for (const [first, text] of [
     [2, `wss://127.0.0.1:9/?key=${hex(key(2))}`],
+    [5, `wss://127.0.0.1:9?key=${hex(key(5)).toUpperCase()}`],
+    [6, `wss://${keyToName(key(6)).split(".")[0]}@127.0.0.1:9`],
     [3, keyToName(key(3))],
     [4, hex(key(4))],
   ] as const) {
@@ -65,6 +67,9 @@ t.test("a peer is added once; added peers are kept, and removed by URI, name or 
     t.equal(peers.remove(text).length, 1);
     t.same(peers.added(), []);
   }
+  const own = parsePeerUri(`wss://127.0.0.1:9/?key=${hex(OWN)}`);
+  t.throws(() => peers.add(own, "added"), { code: "PINYON_SELF", message: /this node's own/ });
+  t.equal(peers.add(own, "config").linked, false, "a config file may be the same on all nodes");
   t.throws(() => peers.remove(hex(key(1))), { code: "PINYON_PEER", message: /stands in the config file/ });
   t.throws(() => peers.remove("wss://nobody.example"), { code: "PINYON_PEER", message: /is no peer/ });
 });

@@ -21,7 +21,7 @@ function lookupLines(found: LookupResult): string[] {
     ...table([
       ["key", found.key],
       ["found in", rtt(found.rttMs)],
-      ["route", `ports ${found.route.join(" ")}`],
+      ["route", found.route.length === 0 ? "none: it is this node" : `ports ${found.route.join(" ")}`],
       ...found.trees.map((place, tree) => [`tree ${tree}`, placeText(place)]),
     ]),
   ];

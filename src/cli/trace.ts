@@ -16,6 +16,7 @@ export function traceCommand(): Command {
 }
 
 function traceLines({ name, hops }: TraceResult): string[] {
+  if (hops.length === 0) return [`${name} is this node itself.`];
   return [`route to ${name}, ${count(hops.length, "hop")}:`, ...table(hops.map(hopRow))];
 }
 

@@ -31,8 +31,8 @@ export function statusOf(daemon: Daemon): StatusResult {
         port: link.port,
         remote,
         dialled: link.dialled,
-        rttMs: link.rttMs,
-        upMs: clock.nowMs() - link.upMs,
+        rttMs: roundMs(link.rttMs),
+        upMs: roundMs(clock.nowMs() - link.upMs),
       };
     }),
     trees: trees.map(

@@ -50,7 +50,9 @@ t.test("two nodes: init, run, status, peers, ping, trace, lookup, restart, stop"
   }
 
   const uri = `wss://${aStatus.listen[0]}?key=${aStatus.key}`;
-  t.match(await b.ask("peer", "add", uri), { code: 0, stdout: /^Added wss:/ });
+  const added = await b.ask("peer", "add", uri);
+  t.match(added, { code: 0, stdout: /^Added wss:.*\n`.* --state .*\/b peer ls` shows whether/ });
+  t.match(await a.ask("peer", "add", uri), { code: 2, stderr: /this node's own/ });
   t.match(await b.ask("peer", "add", uri), { code: 1, stderr: /is a peer already/ });
   await until(async () => (await peers(b))[0]?.linked === true);
   t.match(await peers(b), [{ origin: "added", names: [aStatus.name], linked: true, lastError: null }]);
@@ -65,6 +67,8 @@ t.test("two nodes: init, run, status, peers, ping, trace, lookup, restart, stop"
   t.match(await b.json("ping", aStatus.key, "-c", "1"), { sent: 1, answered: 1, attempts: [{ seq: 1, hops: 1 }] });
   t.match((await a.ask("trace", bStatus.name)).stdout, new RegExp(`1 hop:\n {2}1 {2}${bStatus.name} {2}[\\d.,]+ ms\n`));
   t.match(await a.json("trace", bStatus.name), { hops: [{ name: bStatus.name, port: 1 }] });
+  t.match(await a.ask("trace", aStatus.name), { code: 0, stdout: `${aStatus.name} is this node itself.\n` });
+  t.match((await a.ask("lookup", aStatus.name)).stdout, /route +none: it is this node\n/);
   t.match((await a.ask("lookup", bStatus.name)).stdout, /route +ports 1\n {2}tree 0 +root [0-9a-f]{16}/);
   t.match(await a.json("lookup", bStatus.name), { key: bStatus.key, route: [1], trees: [{}, {}, {}] });
   t.match((await b.ask("status")).stdout, /1 link:\n {2}NODE .*\n {2}\S+ +1 +wss:\/\/127\.0\.0\.1:\d+\/ +out /);

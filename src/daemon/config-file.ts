@@ -12,6 +12,9 @@ const FOUND_CHARS_MAX = 60;
 /** Keys whose value no error shows. */
 const SECRET_KEYS: ReadonlySet<string> = new Set(["network.secret"]);
 
+/** What completes "expected …" where a file is not YAML, by the parser's code. */
+const EXPECTED_YAML: Readonly<Record<string, string>> = { DUPLICATE_KEY: "each key once", TAB_AS_INDENT: "spaces" };
+
 /** One fault of a config file. */
 export interface ConfigProblem {
   readonly file: string;
@@ -43,7 +46,8 @@ export function readConfig(file: string): Config {
     return parseConfig(readFileSync(file, "utf8"), file);
   } catch (error) {
     if (error instanceof PinyonError) throw error;
-    const reason = systemCode(error) === "ENOENT" ? "there is no such file" : messageOf(error);
+    const reasons: Readonly<Record<string, string>> = { ENOENT: "there is no such file", EISDIR: "it is a folder" };
+    const reason = reasons[systemCode(error) ?? ""] ?? messageOf(error);
     throw new PinyonError(ErrorCode.CONFIG, `${file}: ${reason}: expected a config file; \`pinyon init\` writes one`);
   }
 }
@@ -58,9 +62,7 @@ export function parseConfig(text: string, file: string): Config {
   };
   if (document.errors.length > 0) {
     throw new ConfigError(
-      document.errors.map(({ pos, message, code }) =>
-        notYaml(at(pos[0]), message, code === "DUPLICATE_KEY" ? "each key once" : "YAML"),
-      ),
+      document.errors.map(({ pos, message, code }) => notYaml(at(pos[0]), message, EXPECTED_YAML[code] ?? "YAML")),
     );
   }
   let value: unknown;

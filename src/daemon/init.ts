@@ -4,9 +4,9 @@ import { systemRandom } from "../driver/random.js";
 import { keyToName } from "../wire/name.js";
 import { createAtomic } from "./atomic-file.js";
 import { configTemplate } from "./config-template.js";
-import { ErrorCode, PinyonError, systemCode } from "./errors.js";
+import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
 import { createKey, keyPath, readKey, SEED_BYTES } from "./key-file.js";
-import { prepareFolder } from "./state-folder.js";
+import { prepareFolder, unusable } from "./state-folder.js";
 
 /** A node as it stands in its state folder. */
 export interface NewNode {
@@ -29,9 +29,11 @@ export async function initNode(
   if (!onlyMissing) refuseExisting(configFile, "config file");
   const found = await readKey(folder);
   const seed = found ?? systemRandom(SEED_BYTES);
-  if (found === undefined) await createKey(folder, seed);
+  if (found === undefined)
+    await createKey(folder, seed).catch((error: unknown) => Promise.reject(unusable(folder, error)));
   await createAtomic(configFile, configTemplate()).catch((error: unknown) => {
-    if (systemCode(error) !== "EEXIST") throw error;
+    if (systemCode(error) === "EEXIST") return;
+    throw new PinyonError(ErrorCode.CONFIG, `${configFile}: cannot be written: ${messageOf(error)}`, { cause: error });
   });
   const { crypto } = chooseCrypto(process.env);
   const name = keyToName(crypto.identityFromSeed(seed).publicKey);

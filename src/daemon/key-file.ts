@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createAtomic } from "./atomic-file.js";
-import { ErrorCode, PinyonError, systemCode } from "./errors.js";
+import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
 import { refuseOpenToOthers } from "./modes.js";
 
 /*
@@ -24,7 +24,7 @@ export async function readKey(folder: string): Promise<Uint8Array | undefined> {
   const path = keyPath(folder);
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     if (systemCode(error) === "ENOENT") return undefined;
-    throw new PinyonError(ErrorCode.KEY, `${path}: cannot be read: ${String(error)}`, { cause: error });
+    throw new PinyonError(ErrorCode.KEY, `${path}: cannot be read: ${messageOf(error)}`, { cause: error });
   });
   if (text === undefined) return undefined;
   await refuseOpenToOthers(path, ErrorCode.KEY);

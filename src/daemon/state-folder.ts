@@ -47,20 +47,26 @@ export async function prepareFolder(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
     if (!(await stat(folder)).isDirectory()) throw new Error("not a folder");
   } catch (error) {
-    const reason = systemCode(error) === "EEXIST" ? "not a folder" : messageOf(error);
-    throw new PinyonError(
-      ErrorCode.STATE,
-      `${folder}: cannot be used as state folder: ${reason}: choose another one with --state`,
-      { cause: error },
-    );
+    throw unusable(folder, systemCode(error) === "EEXIST" ? new Error("not a folder") : error);
   }
   await refuseOpenToOthers(folder, ErrorCode.STATE);
+}
+
+/** What the system refused in a state folder, for a person; an error that is for people already stays as it is. */
+export function unusable(folder: string, error: unknown): Error {
+  if (error instanceof PinyonError) return error;
+  const message = `${folder}: cannot be used as state folder: ${messageOf(error)}: choose another one with --state`;
+  return new PinyonError(ErrorCode.STATE, message, { cause: error });
 }
 
 /** Prepares a folder and takes its lock: one daemon a folder. Throws `PINYON_STATE` or `PINYON_LOCKED`. */
 export async function lockStateFolder(folder: string): Promise<() => void> {
   await prepareFolder(folder);
-  const free = lockFolder(folder);
-  await removeTemporaries(folder);
-  return free;
+  try {
+    const free = lockFolder(folder);
+    await removeTemporaries(folder);
+    return free;
+  } catch (error) {
+    throw unusable(folder, error);
+  }
 }

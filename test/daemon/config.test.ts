@@ -86,6 +86,7 @@ t.test("an unknown key is answered with the nearest known one", async (t) => {
 
 t.test("what is not YAML, stands twice or is no map is told with its line", async (t) => {
   t.match(faults("leaf: true\nleaf: false\n")[0], /^node\.yaml:2: Map keys must be unique: expected each key once$/);
+  t.same(faults("log:\n\tlevel: info\n"), ["node.yaml:2: Tabs are not allowed as indentation: expected spaces"]);
   t.match(faults("peers: [\nleaf: true\n")[0], /^node\.yaml:\d: .*: expected YAML$/);
   t.same(faults("just text"), ['node.yaml:1: "just text": expected lines of the form `key: value`']);
   t.same(faults("log: loud"), ['node.yaml:1: `log` is "loud": expected lines of the form `key: value`']);
@@ -100,6 +101,7 @@ t.test("no error shows a secret", async (t) => {
 t.test("a file that cannot be read is a PINYON_CONFIG that names it", async (t) => {
   const file = join(mkdtempSync(join(tmpdir(), "pinyon-")), "none.yaml");
   t.throws(() => readConfig(file), { code: "PINYON_CONFIG", message: /none\.yaml: there is no such file/ });
+  t.throws(() => readConfig(tmpdir()), { code: "PINYON_CONFIG", message: /: it is a folder: expected a config file/ });
   writeFileSync(file, "leaf: 1");
   t.throws(() => readConfig(file), { code: "PINYON_CONFIG", message: /none\.yaml:1: `leaf` is 1/ });
 });

@@ -1,11 +1,21 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import t from "tap";
 import { z } from "zod";
 import { createAtomic, writeAtomic } from "../../src/daemon/atomic-file.js";
+import { initNode } from "../../src/daemon/init.js";
 import { KeptFile } from "../../src/daemon/kept-file.js";
 import { createKey, keyPath, readKey } from "../../src/daemon/key-file.js";
 import { lockFolder } from "../../src/daemon/lock.js";
@@ -50,6 +60,23 @@ t.test("a file in the folder's place, and a path too long for a socket, are refu
   writeFileSync(join(folder, "file"), "");
   await t.rejects(prepareFolder(join(folder, "file")), { code: "PINYON_STATE", message: /not a folder/ });
   await t.rejects(prepareFolder(join(folder, "x".repeat(100))), { code: "PINYON_STATE", message: /too long/ });
+});
+
+t.test("a folder in which this user may not write is said so", async (t) => {
+  const folder = tempFolder(t);
+  chmodSync(folder, 0o500);
+  const asNobody = process.getuid?.() === 0;
+  if (asNobody) {
+    chownSync(folder, 65_534, 65_534);
+    process.seteuid?.(65_534);
+    t.teardown(() => process.seteuid?.(0));
+  }
+  const refused = {
+    code: "PINYON_STATE",
+    message: new RegExp(`${folder}: cannot be used .*EACCES.*choose another one`),
+  };
+  await t.rejects(lockStateFolder(folder), refused);
+  await t.rejects(initNode(folder, join(folder, "pinyon.yaml")), refused);
 });
 
 t.test("a key is kept in one line, read back, and never overwritten", async (t) => {

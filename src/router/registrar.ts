@@ -63,7 +63,8 @@ export class Registrar {
     const { waiting, signatures } = intake;
     if (waiting.length === 0 && signatures.overdraw(2 * reg.adds.length, nowMs)) return this.#apply(peer, reg, nowMs);
     this.stats.regsDelayed++;
-    waiting.push(reg);
+    // Copied: its entries are views of the receive chunk, which would wait with it.
+    waiting.push({ ...reg, dels: reg.dels.map(copy), adds: reg.adds.map(copy) });
     this.#waitingPorts.add(peer.port);
     intake.waitingEntries += sizeOf(reg);
     return intake.waitingEntries > this.config.waitingEntriesMax ? CloseCode.FLOOD : undefined;
@@ -168,3 +169,5 @@ export class Registrar {
 }
 
 const sizeOf = (reg: Reg): number => 1 + reg.adds.length + reg.dels.length;
+
+const copy = (bytes: Uint8Array): Uint8Array => bytes.slice();

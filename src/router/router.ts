@@ -110,11 +110,6 @@ export class Router {
     return this.#forwarder.forward(frame, ingress, nowMs);
   }
 
-  /** A control frame between the two ends of a link: PING, PONG. */
-  sendControl(port: number, frame: Uint8Array): void {
-    this.#sendControl(port, frame);
-  }
-
   pollReady(): number {
     return this.#queues.pollReady();
   }

@@ -24,16 +24,25 @@ export function pingCommand(): Command {
     .option("-i, --interval <seconds>", "from one to the next", readInterval, 1)
     .option("--json", "as JSON at the end, times in milliseconds")
     .action(async (target: string, options: PingOptions, command: Command) => {
-      const attempts = await withDaemon(command, (client) => pingAll(client, target, options));
-      const answers = attempts.filter((attempt) => "rttMs" in attempt);
-      if (options.json) printJson(summary(attempts, answers));
-      else print(...summaryLines(attempts, answers));
-      if (answers.length === 0) process.exitCode = ExitCode.FAILED;
+      const attempts: Attempt[] = [];
+      try {
+        await withDaemon(command, (client) => pingAll(client, target, options, attempts));
+      } catch (error) {
+        if (attempts.length > 0) printSummary(attempts, options);
+        throw error;
+      }
+      const answered = printSummary(attempts, options);
+      if (answered === 0) process.exitCode = ExitCode.FAILED;
     });
 }
 
-async function pingAll(client: ControlClient, target: string, options: PingOptions): Promise<Attempt[]> {
-  const attempts: Attempt[] = [];
+/** Pings until there are enough, or Ctrl-C, and adds each outcome to `attempts` as it comes. */
+async function pingAll(
+  client: ControlClient,
+  target: string,
+  options: PingOptions,
+  attempts: Attempt[],
+): Promise<void> {
   const { signal, interrupted } = interruption();
   while (!signal.aborted) {
     const attempt = await Promise.race([pingOnce(client, target, attempts.length + 1), interrupted]);
@@ -43,7 +52,6 @@ async function pingAll(client: ControlClient, target: string, options: PingOptio
     if (attempts.length === options.count) break;
     await sleep(options.interval * 1_000, undefined, { signal }).catch(() => {});
   }
-  return attempts;
 }
 
 /** Ctrl-C ends the pings, not the summary; a second one ends all. */
@@ -73,6 +81,14 @@ function attemptLine(attempt: Attempt): string {
 }
 
 type Answer = Extract<Attempt, PingResult>;
+
+/** Gives how many pings were answered. */
+function printSummary(attempts: readonly Attempt[], { json }: PingOptions): number {
+  const answers = attempts.filter((attempt) => "rttMs" in attempt);
+  if (json) printJson(summary(attempts, answers));
+  else print(...summaryLines(attempts, answers));
+  return answers.length;
+}
 
 function summary(attempts: readonly Attempt[], answers: readonly Answer[]) {
   const times = answers.map(({ rttMs }) => rttMs);

@@ -13,6 +13,10 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
+async function read(url: string): Promise<string> {
+  return (await fetch(url)).text();
+}
+
 const NAME = /[a-z2-7]{52}\.pinyon\.alt/;
 
 t.test("two nodes: init, run, status, peers, ping, trace, lookup, restart, stop", async (t) => {
@@ -91,7 +95,13 @@ t.test("two nodes: init, run, status, peers, ping, trace, lookup, restart, stop"
   t.match(lost, { code: 1, stdout: /no answer: seq=1 .*\n1 ping, 0 answers, 100 % lost\n/ });
 
   t.equal(await b.end("SIGTERM"), 0);
+  const asked = async () => /control_requests_total (\d+)/.exec(await read(`http://${aStatus.metrics}/metrics`))?.[1];
+  const askedBefore = Number(await asked());
+  const endless = a.ask("ping", aStatus.name, "-c", "0", "-i", "0.01");
+  await until(async () => Number(await asked()) > askedBefore + 2);
   t.equal(await a.end("SIGINT"), 0);
+  const cutOff = { code: 3, stdout: /\n\d+ pings, \d+ answers, 0 % lost\n/, stderr: /closed the control socket/ };
+  t.match(await endless, cutOff, "pings end with their summary when the node stops");
   const left = readdirSync(a.folder).filter((name) => /lock|sock|tmp/.test(name));
   t.same(left, [], "a node that stopped leaves nothing behind");
   for (const line of a.stdout.trim().split("\n")) t.type(JSON.parse(line).msg, "string", "the log is JSON");

@@ -321,15 +321,15 @@ export class Mesh {
   }
 }
 
-/** A mesh over a graph; a link's delay is 5 to 50 ms. `first` is for the first member alone. */
+/** A mesh over a graph; a link's delay is 5 to 50 ms. Where members differ, `optionsOf` gives those of each. */
 export function meshOf(
   graph: Graph,
   random: Random,
   options: MemberOptions & LinkOptions = {},
-  first: MemberOptions = options,
+  optionsOf: (index: number) => MemberOptions = () => options,
 ): Mesh {
   const mesh = new Mesh(random);
-  for (let i = 0; i < graph.count; i++) mesh.add(i === 0 ? first : options);
+  for (let i = 0; i < graph.count; i++) mesh.add(optionsOf(i));
   for (const [a, b] of graph.links)
     mesh.link(mesh.members[a]!, mesh.members[b]!, { delayMs: 5 + random(46), ...options });
   return mesh;

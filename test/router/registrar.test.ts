@@ -18,7 +18,7 @@ function besieged(
   seed: number,
   config: Partial<TreeConfig> = {},
 ): { mesh: Mesh; puppet: Puppet; near: Member; root: Member } {
-  const mesh = meshOf(grid(4, 4), seeded(seed), {}, { config });
+  const mesh = meshOf(grid(4, 4), seeded(seed), {}, (index) => (index === 0 ? { config } : {}));
   const puppet = Puppet.in(mesh);
   mesh.run(5_000);
   const near = mesh.members[0]!;

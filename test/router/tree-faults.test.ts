@@ -59,7 +59,9 @@ t.test("whatever strikes a mesh: at no instant is a parent below its child, and 
   for (let seed = 1; seed <= fuzzRuns(60); seed++) {
     const random = seeded(seed * 7_919);
     const count = 4 + random(16);
-    const mesh = meshOf(randomGraph(count, random(count), random), random, { jitterMs: 1 + random(80) });
+    const isLeaf = (index: number) => index > 3 && random(6) === 0;
+    const graph = randomGraph(count, random(count), random);
+    const mesh = meshOf(graph, random, { jitterMs: 1 + random(80) }, (index) => ({ leaf: isLeaf(index) }));
     const wrong: string[] = [];
     mesh.onInput = (member) => {
       for (let tree = 0; tree < TREE_COUNT; tree++)

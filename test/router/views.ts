@@ -43,7 +43,8 @@ function realms(mesh: Mesh, tree: number): Realm[] {
   const parts = components(mesh).map((members) => ({ root: bestRoot(members, tree), members: [...members] }));
   for (const leaf of mesh.alive().filter(({ options }) => options.leaf === true)) {
     const near = parts.filter(
-      ({ root, members }) => root !== undefined && leaf.neighbours().some((to) => members.includes(to)),
+      ({ root, members }) =>
+        root !== undefined && leaf.neighbours().some((to) => to.options.leaf !== true && members.includes(to)),
     );
     const best = bestRoot(
       near.map(({ root }) => root!),

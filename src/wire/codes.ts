@@ -50,7 +50,7 @@ export const CLOSE_TEXT: Record<CloseCode, string> = {
   [CloseCode.BUSY]: "the node has no room for another link",
   [CloseCode.SLOW]: "the peer does not read what it is sent",
   [CloseCode.FLOOD]: "the peer sent more than its budget",
-  [CloseCode.ADDRESS]: "the source address is not admitted: set `listen` to admit it",
+  [CloseCode.ADDRESS]: "the source address is not admitted: set `listen` on that node to admit it",
 };
 
 /**

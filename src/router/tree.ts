@@ -287,13 +287,15 @@ export class Tree implements TreeView {
 
   /** Takes `peer` as parent, or follows the parent's news. `renew` gives the edge a new epoch though the parent stays. */
   #follow(peer: Peer, renew: boolean, nowMs: number): void {
-    const { stats } = this.context;
+    const { stats, subtree } = this.context;
     const announced = peer.announced[this.tree]!;
     const { rootKey, seq } = announced;
     const isNewRoot = !this.#place.isOf(rootKey);
     const isNewSeq = isNewRoot || seq > this.#place.root!.seq;
     let { edge } = this.#ownEdge;
     if (edge === undefined || this.#parent !== peer || renew) {
+      // Below another root the old parent's tables lead nowhere.
+      if (isNewRoot) subtree.upward.handleNoParent();
       edge = this.#ownEdge.sign(peer, nowMs);
       stats.parentChanges++;
     }

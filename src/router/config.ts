@@ -7,7 +7,7 @@ export interface TreeConfig {
   readonly heartbeatMs: number;
   /** A root without a new seq for this long is dead: 3.5 heartbeats. */
   readonly rootTimeoutMs: number;
-  /** Between two ANNOUNCEs of one tree to one neighbour. */
+  /** Between two ANNOUNCEs of one tree to one neighbour, and between two heartbeats. */
   readonly announceGapMs: number;
   /** Between two rounds of ANNOUNCE_REQUEST while there is no parent. */
   readonly askGapMs: number;
@@ -15,7 +15,7 @@ export interface TreeConfig {
   readonly orphanMs: number;
   /** Between two SEQ_REQUESTs of one tree: the own, and those passed on, each. */
   readonly seqRequestGapMs: number;
-  /** Between two seqs that a root gives because somebody asked. */
+  /** Between two seqs that a root gives because somebody asked, and between two reports of a lost root that go on. */
   readonly seqAnswerGapMs: number;
   /** A lost root has this long to answer, and `lostDelayFactor` times the own delay to it, and no more than `lostMaxMs`. */
   readonly lostMs: number;
@@ -29,9 +29,9 @@ export interface TreeConfig {
   readonly batchMs: number;
   /** A key that was lost with its link is kept upwards this long, in case it comes back elsewhere. */
   readonly lostKeyMs: number;
-  /** Keys that one child may register: 500 bytes each. */
+  /** Keys that one child may register: 800 bytes each. */
   readonly childKeysMax: number;
-  /** Keys in one subtree table: 500 bytes each, so 50 MB a tree at most. */
+  /** Keys in the sets of one subtree table, those below two children twice: 800 bytes each, so 80 MB a tree at most. */
   readonly treeKeysMax: number;
   /** Entries of REG frames of one neighbour that wait for its budget of signatures, a frame counting as one: 210 bytes each. */
   readonly waitingEntriesMax: number;
@@ -47,7 +47,7 @@ export interface TreeConfig {
   /** Control frames that one neighbour may send: at once, and a second. */
   readonly controlBurst: number;
   readonly controlPerSecond: number;
-  /** (root, seq) pairs remembered for feasibility, for dead roots and for reports: 200 bytes each. */
+  /** (root, seq) pairs remembered for feasibility, and as many for dead roots: 200 bytes each. */
   readonly rootsMax: number;
 }
 

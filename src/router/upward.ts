@@ -167,7 +167,10 @@ export class Upward {
       return true;
     };
     for (const id of this.#changedInTurn()) {
-      if (!this.budget.overdraw(0, nowMs)) break;
+      if (!this.budget.overdraw(0, nowMs)) {
+        this.#isWaiting = true;
+        break;
+      }
       const before = proofs.length;
       take(id, 1);
       this.budget.overdraw(proofs.length - before, nowMs);

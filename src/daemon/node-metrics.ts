@@ -95,6 +95,8 @@ function routerMetrics(status: Read): Metric[] {
       delivered: "DATA frames for this node.",
       heartbeatsIgnored: "Heartbeats that say nothing new, or come from another than the parent.",
       announcesUnknownEdge: "Announcements with the hash of an edge that is not held.",
+      checksDelayed:
+        "Announcements, heartbeats and reports put off because their neighbour had spent its budget of checks.",
       floods: "Links closed because the neighbour sent more than its budget.",
       parentChanges: "Changes of a parent, in any tree.",
       rootChanges: "Changes of a root, in any tree.",

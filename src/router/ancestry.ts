@@ -9,10 +9,14 @@ import type { Announced, Peer } from "./peer.js";
 import { rankOf } from "./rank.js";
 import type { Trust } from "./trust.js";
 
-/** What came of an ANNOUNCE: a neighbour's ancestry, none, an edge named that is not held, or the code of a broken rule. */
+/**
+ * What came of an ANNOUNCE: a neighbour's ancestry, or none; it was not read, since the budget is spent or it names an edge that is not
+ * held; or the code of a broken rule.
+ */
 export type Reading =
   | { readonly kind: "announced"; readonly announced: Announced }
   | { readonly kind: "none" }
+  | { readonly kind: "unpaid" }
   | { readonly kind: "unknown-edge" }
   | { readonly kind: "violation"; readonly code: CloseCode };
 
@@ -33,7 +37,7 @@ export function readAnnounce(
   if (root.length === 0) return edges.length === 0 ? { kind: "none" } : violation(CloseCode.MALFORMED);
   if (signature.length === 0) return violation(CloseCode.MALFORMED);
   const fresh = edges.reduce((count, edge) => count + (edge.length === EDGE_BYTES ? 2 : 0), 1);
-  if (!mayCheck(fresh)) return violation(CloseCode.FLOOD);
+  if (!mayCheck(fresh)) return { kind: "unpaid" };
   if (!trust.heartbeatIsValid(announce)) return violation(CloseCode.BAD_EDGE);
   const rootKey = root.slice();
   const path = readPath(tree, rootKey, edges, known, trust, crypto);

@@ -11,7 +11,9 @@ export interface RouterStats {
   readonly control: number[];
   heartbeatsIgnored: number;
   announcesUnknownEdge: number;
-  /** Links closed because the neighbour sent more frames, signatures or registrations than its budget. */
+  /** Announcements, heartbeats and reports not checked because their neighbour's budget of signatures was spent. */
+  checksDelayed: number;
+  /** Links closed because the neighbour sent more frames or registrations than its budget. */
   floods: number;
   parentChanges: number;
   rootChanges: number;
@@ -41,6 +43,7 @@ export function newRouterStats(): RouterStats {
     control: new Array<number>(64).fill(0),
     heartbeatsIgnored: 0,
     announcesUnknownEdge: 0,
+    checksDelayed: 0,
     floods: 0,
     parentChanges: 0,
     rootChanges: 0,

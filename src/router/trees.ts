@@ -29,6 +29,7 @@ import type { TreeConfig } from "./config.js";
 import { EdgeMemory } from "./edges.js";
 import { idOf } from "./entry.js";
 import type { Epochs } from "./epochs.js";
+import { Hearing } from "./hearing.js";
 import type { Telling } from "./herald.js";
 import type { Peer, RoutingView } from "./peer.js";
 import { rankOf } from "./rank.js";
@@ -55,15 +56,12 @@ export interface TreesOptions {
   violation(port: number, code: CloseCode): void;
 }
 
-/** What a link has besides its peer: the edges that went over it each way, and its budgets. */
+/** What a link has besides its peer: what was told over it each way, and how many frames it may bring. */
 interface LinkState {
   readonly peer: Peer;
   readonly telling: Telling;
-  readonly known: EdgeMemory;
+  readonly hearing: Hearing;
   readonly frames: Budget;
-  readonly signatures: Budget;
-  /** Per tree: an ANNOUNCE could not be read, and the whole was asked for. Until it comes the path is not the neighbour's. */
-  readonly isUnread: boolean[];
   /** A rule was broken: nothing more is taken from this link. */
   isBroken: boolean;
 }
@@ -76,6 +74,8 @@ export class Trees implements RoutingView {
   /** By port; a port without a link is undefined. */
   readonly #links: (LinkState | undefined)[] = [];
   readonly #peers = new Map<string, Peer>();
+  /** Ports of neighbours that have yet to be asked for an ANNOUNCE. */
+  readonly #asking = new Set<number>();
   readonly #trust: Trust;
   readonly #registrar: Registrar;
   #locator: { readonly bytes: Uint8Array; readonly signature: Uint8Array } | undefined;
@@ -145,10 +145,8 @@ export class Trees implements RoutingView {
         sent: new EdgeMemory(),
         budget: new Budget((signaturesPerSecond * 3) / 4, (signaturesBurst * 3) / 4, nowMs),
       },
-      known: new EdgeMemory(),
+      hearing: new Hearing(signaturesPerSecond, signaturesBurst, nowMs),
       frames: new Budget(controlPerSecond, controlBurst, nowMs),
-      signatures: new Budget(signaturesPerSecond, signaturesBurst, nowMs),
-      isUnread: [],
       isBroken: false,
     };
     this.#peers.set(toHex(peer.key), peer);
@@ -160,6 +158,7 @@ export class Trees implements RoutingView {
     const peer = this.#links[port]?.peer;
     if (peer === undefined) return;
     this.#links[port] = undefined;
+    this.#asking.delete(port);
     this.#peers.delete(toHex(peer.key));
     this.#registrar.handleLinkDown(port, nowMs);
     for (const tree of this.trees) tree.handleLinkDown(peer, nowMs);
@@ -220,39 +219,42 @@ export class Trees implements RoutingView {
     }
   }
 
-  #handleHeartbeat(link: LinkState, heartbeat: Heartbeat, nowMs: number): CloseCode | undefined {
+  #handleHeartbeat({ peer, hearing }: LinkState, heartbeat: Heartbeat, nowMs: number): CloseCode | undefined {
     const tree = this.trees[heartbeat.tree]!;
-    if (link.isUnread[heartbeat.tree] === true || !tree.wantsHeartbeat(link.peer, heartbeat)) {
+    if (hearing.isUnread(heartbeat.tree) || !tree.wantsHeartbeat(peer, heartbeat)) {
       this.options.stats.heartbeatsIgnored++;
-      return undefined;
-    }
-    if (!link.signatures.overdraw(1, nowMs)) return CloseCode.FLOOD;
-    if (!this.#trust.heartbeatIsValid(heartbeat)) return CloseCode.BAD_EDGE;
-    tree.handleHeartbeat(link.peer, heartbeat, nowMs);
+    } else if (!hearing.mayCheck(1, nowMs)) {
+      hearing.handleMissed(heartbeat.tree);
+      this.#putOff(peer.port);
+    } else if (this.#trust.heartbeatIsValid(heartbeat)) {
+      tree.handleHeartbeat(peer, heartbeat, nowMs);
+    } else return CloseCode.BAD_EDGE;
     return undefined;
   }
 
-  #handleAnnounce(link: LinkState, announce: Announce, nowMs: number): CloseCode | undefined {
-    if ((announce.flags & ANNOUNCE_RESET) !== 0) link.known.clear();
-    const mayCheck = (signatures: number) => link.signatures.overdraw(signatures, nowMs);
-    const reading = readAnnounce(announce, link.peer, link.known, this.#trust, this.options.crypto, mayCheck);
-    switch (reading.kind) {
-      case "violation":
-        return reading.code;
-      case "unknown-edge":
-        this.options.stats.announcesUnknownEdge++;
-        link.isUnread[announce.tree] = true;
-        this.options.send(link.peer.port, ANNOUNCE_REQUEST.encode({ tree: announce.tree, flags: REQUEST_WHOLE }));
-        return undefined;
-      case "none":
-        link.peer.announced[announce.tree] = undefined;
-        break;
-      case "announced":
-        link.peer.announced[announce.tree] = reading.announced;
+  #handleAnnounce({ peer, hearing }: LinkState, announce: Announce, nowMs: number): CloseCode | undefined {
+    const { tree, flags } = announce;
+    if ((flags & ANNOUNCE_RESET) !== 0) hearing.known.clear();
+    const mayCheck = (signatures: number) => hearing.mayCheck(signatures, nowMs);
+    const reading = readAnnounce(announce, peer, hearing.known, this.#trust, this.options.crypto, mayCheck);
+    if (reading.kind === "violation") return reading.code;
+    if (reading.kind === "unpaid" || reading.kind === "unknown-edge") {
+      hearing.handleUnread(tree);
+      if (reading.kind === "unpaid") this.#putOff(peer.port);
+      else this.options.stats.announcesUnknownEdge++;
+      this.#asking.add(peer.port);
+      return undefined;
     }
-    link.isUnread[announce.tree] = false;
-    this.trees[announce.tree]!.handleAnnounce(link.peer, nowMs);
+    hearing.handleRead(tree);
+    peer.announced[tree] = reading.kind === "announced" ? reading.announced : undefined;
+    this.trees[tree]!.handleAnnounce(peer, nowMs);
     return undefined;
+  }
+
+  /** Something of the neighbour was not checked, since its budget of signatures is spent: it is asked for again later. */
+  #putOff(port: number): void {
+    this.options.stats.checksDelayed++;
+    this.#asking.add(port);
   }
 
   #handleAnnounceRequest(link: LinkState, request: AnnounceRequest, nowMs: number): undefined {
@@ -266,7 +268,10 @@ export class Trees implements RoutingView {
       this.options.stats.rootLostsIgnored++;
       return undefined;
     }
-    if (!link.signatures.overdraw(3, nowMs)) return CloseCode.FLOOD;
+    if (!link.hearing.mayCheck(3, nowMs)) {
+      this.options.stats.checksDelayed++;
+      return undefined;
+    }
     if (!this.#trust.rootLostIsValid(report)) return CloseCode.BAD_EDGE;
     if (!tree.handleRootLost(report, nowMs)) return undefined;
     const frame = ROOT_LOST.encode(report);
@@ -290,13 +295,25 @@ export class Trees implements RoutingView {
       (port) => this.peer(port),
       (port, code) => this.#breakOff(port, code),
     );
+    for (const port of this.#asking) this.#ask(port, nowMs);
     for (const tree of this.trees) {
       tree.handleTimeout(nowMs);
       tree.transmit((port) => this.#links[port]!.telling, nowMs);
     }
   }
 
+  /** Asks for what was not read, once there is budget to read it. */
+  #ask(port: number, nowMs: number): void {
+    const { hearing } = this.#links[port]!;
+    const dueMs = hearing.pollTimeout();
+    if (nowMs < dueMs && dueMs !== Number.POSITIVE_INFINITY) return;
+    for (const wanted of hearing.takeWanted()) this.options.send(port, ANNOUNCE_REQUEST.encode(wanted));
+    this.#asking.delete(port);
+  }
+
   pollTimeout(): number {
-    return Math.min(this.#registrar.pollTimeout(), ...this.trees.map((tree) => tree.pollTimeout()));
+    let nextMs = this.#registrar.pollTimeout();
+    for (const port of this.#asking) nextMs = Math.min(nextMs, this.#links[port]!.hearing.pollTimeout());
+    return Math.min(nextMs, ...this.trees.map((tree) => tree.pollTimeout()));
   }
 }

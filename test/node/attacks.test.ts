@@ -125,8 +125,13 @@ t.test("a flood of silent hellos is bounded, and an honest newcomer gets in mean
   const network = makeNetwork();
   const { hellosMax } = network.node(VICTIM).config;
   let most = 0;
+  const strangers: Stranger[] = [];
   const flood = () => {
-    for (let i = 0; i < 20; i++) new Stranger(network, VICTIM).send(helloOf(network));
+    for (let i = 0; i < 20; i++) {
+      const stranger = new Stranger(network, VICTIM);
+      stranger.send(helloOf(network));
+      strangers.push(stranger);
+    }
     most = Math.max(most, network.node(VICTIM).status().linksInHello);
     if (network.nowMs < 6_000) network.schedule.after(20, flood);
   };
@@ -135,6 +140,8 @@ t.test("a flood of silent hellos is bounded, and an honest newcomer gets in mean
   const newcomer = Stranger.acquainted(network, VICTIM, simTerms(200));
   t.ok(newcomer.acquaintance !== undefined, "an honest newcomer gets in");
   t.equal(most, hellosMax);
+  const told = strangers.filter((stranger) => stranger.isClosed).map((stranger) => stranger.code);
+  t.strictSame([...new Set(told)], [CloseCode.BUSY], "who had to make room is told why");
   t.ok(network.node(VICTIM).linkStats.hellosEvicted > 500);
   honestAreServed(t, network);
 });
@@ -156,9 +163,11 @@ t.test(
     const { hellosBurst, hellosPerSecond, linksMax } = network.node(VICTIM).config;
     const startMs = network.nowMs;
     let seed = 0;
+    const strangers: Stranger[] = [];
     const flood = () => {
       for (let i = 0; i < 5; i++) {
         const stranger = new Stranger(network, VICTIM);
+        strangers.push(stranger);
         stranger.greet(simTerms(1 + (seed++ % 250)));
         network.schedule.after(60, () => stranger.end.close(undefined));
       }
@@ -177,6 +186,10 @@ t.test(
     const spentMax = hellosBurst + (hellosPerSecond * (network.nowMs - startMs)) / 1_000;
     t.ok(established <= spentMax + 2, `${established} hellos`);
     t.ok(hellosOverBudget > 0);
+    t.ok(
+      strangers.some((stranger) => stranger.code === CloseCode.BUSY),
+      "who comes past the budget is told why",
+    );
     t.ok(network.node(VICTIM).status().links.length <= linksMax);
     honestAreServed(t, network);
   },

@@ -1,10 +1,10 @@
 import { SECOND_DIAL_MS } from "../link/config.js";
 import { Dialer, type DialledLink } from "../link/dialer.js";
-import type { LanPeer } from "../link/discovery.js";
+import { dialsFirst, type LanPeer, lanUri } from "../link/discovery.js";
 import type { Link, Timers } from "../link/link.js";
 import { formatPeerUri, type PeerUri, parsePeerUri, peerEndpoint } from "../link/peer-uri.js";
 import { type DialerStats, type LinkStats, newDialerStats, newLinkStats } from "../link/stats.js";
-import { compareBytes, equalBytes } from "../wire/bytes.js";
+import { equalBytes } from "../wire/bytes.js";
 import { CLOSE_TEXT, CloseCode } from "../wire/codes.js";
 import { keyToName } from "../wire/name.js";
 import type { PeerInfo } from "./control-protocol.js";
@@ -124,7 +124,7 @@ export class Peers {
       if (unlinked === undefined) return;
       this.#drop(unlinked[0]);
     }
-    const first = compareBytes(this.#options.key, key) < 0;
+    const first = dialsFirst(this.#options.key, key);
     const notBeforeMs = this.#options.timers.nowMs() + (first ? 0 : SECOND_DIAL_MS);
     this.#open(lanUri(host, port, key), "discovered", { otherHosts, notBeforeMs });
     this.reconcile();
@@ -233,19 +233,6 @@ export class Peers {
       lastError: dialer.status().lastError ?? null,
     };
   }
-}
-
-function lanUri(host: string, port: number, key: Uint8Array): PeerUri {
-  return {
-    scheme: "wss",
-    host,
-    port,
-    path: "/",
-    keys: [key],
-    priority: 0,
-    backoffMaxMs: undefined,
-    password: undefined,
-  };
 }
 
 /** A URI as it may be shown: whole, but for its password. */

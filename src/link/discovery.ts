@@ -278,10 +278,8 @@ export class Discovery {
   }
 }
 
-/** How `peer` is dialled: by `wss` at the address that it was heard from, with its key pinned. */
-export function lanPeerUri(peer: LanPeer): PeerUri {
-  const [host = ""] = peer.addresses;
-  const { key, port } = peer;
+/** How a neighbour on the LAN is dialled: by `wss` at an address that it was heard from, with its key pinned. */
+export function lanUri(host: string, port: number, key: Uint8Array): PeerUri {
   return {
     scheme: "wss",
     host,

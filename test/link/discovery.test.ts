@@ -7,7 +7,7 @@ import fc from "fast-check";
 import multicastDns, { type FullPacket, type ResponseOutgoingPacket } from "multicast-dns";
 import t from "tap";
 import { Dialer } from "../../src/link/dialer.js";
-import { Discovery, type DiscoveryOptions, dialsFirst, type LanPeer, lanPeerUri } from "../../src/link/discovery.js";
+import { Discovery, type DiscoveryOptions, dialsFirst, type LanPeer, lanUri } from "../../src/link/discovery.js";
 import { readAnnouncements, SERVICE_NAME, serviceRecords } from "../../src/link/dns-sd.js";
 import { formatPeerUri } from "../../src/link/peer-uri.js";
 import { collect } from "./contract.js";
@@ -379,7 +379,8 @@ t.test("a neighbour that was found is dialled with its key pinned", { skip: noMu
   const announced = await startHearing({ networkId: networkOf("dialled"), key: LISTENER_KEY, port });
   const node = await startHearing({ networkId: networkOf("dialled") });
   await until("it is found", () => node.peers.length > 0);
-  const uri = lanPeerUri(node.peers[0]!);
+  const found = node.peers[0]!;
+  const uri = lanUri(found.addresses[0]!, found.port, found.key);
   t.equal(formatPeerUri(uri), `wss://127.0.0.1:${port}/?key=${Buffer.from(LISTENER_KEY).toString("hex")}`);
   const dialer = new Dialer({ uri, timers: realTimers, random: () => 0, onLink: ({ link }) => collect(link) });
   dialer.start();

@@ -1,5 +1,5 @@
 import { equalBytes } from "../wire/bytes.js";
-import { KEY_NAME_CHARS, nameToKey } from "../wire/name.js";
+import { isServerName, nameToKey, SERVER_NAME_CHARS_MAX, SERVER_NAME_CHARS_MIN } from "../wire/name.js";
 import { OverlayError } from "./errors.js";
 
 /*
@@ -12,21 +12,11 @@ import { OverlayError } from "./errors.js";
  */
 const VERSION = 1;
 const NAME_AT = 4;
-/** Longest server name: what the Matrix specification recommends. */
-export const SERVER_NAME_BYTES_MAX = 230;
-const SERVER_NAME_BYTES_MIN = KEY_NAME_CHARS + 2;
-const SERVER_NAME = /^[a-z2-7]+(\.[a-z0-9-]+)+$/;
 
 /** What a record said, and the bytes that it took. */
 export interface NameRecord {
   readonly name: string;
   readonly sizeBytes: number;
-}
-
-/** True for `<52 characters of base32>.<domain>`, whatever the key. */
-export function isServerName(name: string): boolean {
-  if (name.length < SERVER_NAME_BYTES_MIN || name.length > SERVER_NAME_BYTES_MAX) return false;
-  return SERVER_NAME.test(name) && nameToKey(name) !== undefined;
 }
 
 /** The record that states `name`, which must be a server name. */
@@ -47,7 +37,7 @@ export function decodeNameRecord(bytes: Uint8Array, key: Uint8Array): NameRecord
   if (bytes.length > 2 && bytes[2] !== 0xd9) return new OverlayError("PINYON_NAME_RECORD");
   if (bytes.length < NAME_AT) return undefined;
   const nameBytes = bytes[3]!;
-  if (nameBytes < SERVER_NAME_BYTES_MIN || nameBytes > SERVER_NAME_BYTES_MAX)
+  if (nameBytes < SERVER_NAME_CHARS_MIN || nameBytes > SERVER_NAME_CHARS_MAX)
     return new OverlayError("PINYON_NAME_RECORD");
   const sizeBytes = NAME_AT + nameBytes;
   if (bytes.length < sizeBytes) return undefined;

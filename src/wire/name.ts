@@ -54,6 +54,18 @@ export function keyToName(key: Uint8Array, suffix: string = NAME_SUFFIX): string
   return `${base32Encode(key)}.${suffix}`;
 }
 
+/** Longest server name: what the Matrix specification recommends. */
+export const SERVER_NAME_CHARS_MAX = 230;
+/** Shortest server name: the label, a dot, one character. */
+export const SERVER_NAME_CHARS_MIN = KEY_NAME_CHARS + 2;
+const SERVER_NAME = /^[a-z2-7]+(\.[a-z0-9-]+)+$/;
+
+/** True for `<52 characters of base32>.<domain>` in lower case, whatever the key: the one form of a server name in the overlay. */
+export function isServerName(name: string): boolean {
+  if (name.length < SERVER_NAME_CHARS_MIN || name.length > SERVER_NAME_CHARS_MAX) return false;
+  return SERVER_NAME.test(name) && nameToKey(name) !== undefined;
+}
+
 /** The key in the first label of `name`, whatever its suffix, also with none; undefined where that is not a key. */
 export function nameToKey(name: string): Uint8Array | undefined {
   const dot = name.indexOf(".");

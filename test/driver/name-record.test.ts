@@ -1,14 +1,9 @@
 import fc from "fast-check";
 import t from "tap";
 import { OverlayError } from "../../src/driver/errors.js";
-import {
-  decodeNameRecord,
-  encodeNameRecord,
-  isServerName,
-  SERVER_NAME_BYTES_MAX,
-} from "../../src/driver/name-record.js";
+import { decodeNameRecord, encodeNameRecord } from "../../src/driver/name-record.js";
 import { KEY_BYTES } from "../../src/wire/limits.js";
-import { keyToName } from "../../src/wire/name.js";
+import { isServerName, keyToName, SERVER_NAME_CHARS_MAX } from "../../src/wire/name.js";
 
 const KEY = new Uint8Array(KEY_BYTES).map((_, i) => 7 * i + 1);
 const NAME = keyToName(KEY);
@@ -65,7 +60,7 @@ t.test("names that are not a server name of the overlay are not stated", async (
     t.equal(isServerName(name), false, name);
     t.throws(() => encodeNameRecord(name), TypeError);
   }
-  const longest = `${label}.${"a".repeat(SERVER_NAME_BYTES_MAX - 53)}`;
+  const longest = `${label}.${"a".repeat(SERVER_NAME_CHARS_MAX - 53)}`;
   t.equal(isServerName(longest), true);
   t.equal(isServerName(`${longest}a`), false);
 });

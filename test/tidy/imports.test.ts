@@ -11,7 +11,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   node: ["wire", "crypto", "router", "session"],
   link: ["wire"],
   driver: [...PURE, "link"],
-  federation: [],
+  federation: ["wire"],
   daemon: [...PURE, "link", "driver", "federation"],
   cli: [...PURE, "link", "driver", "federation", "daemon"],
   sim: PURE,

@@ -1,0 +1,71 @@
+/** Errors of federation: a stable code, the HTTP status that it is answered with, and what it says to a person. */
+const ERRORS = {
+  PINYON_AUTHORIZATION: [
+    401,
+    "the request has no X-Matrix authorization, or one that cannot be read or names two servers",
+  ],
+  PINYON_ORIGIN: [403, "the request says that it comes from another server than the one that sent it"],
+  PINYON_DESTINATION: [400, "the request is meant for another server than the one that it was sent to"],
+  PINYON_CREDENTIAL: [
+    407,
+    "the homeserver showed no credential, or a wrong one: see `homeserver.secret` of the node's config",
+  ],
+  PINYON_CONNECT_TARGET: [403, "a tunnel leads to a server of the overlay, on port 443 or 8448, and nowhere else"],
+  PINYON_CLASSIC_NAME: [502, "the destination is no server of the overlay, and this node has no gateway to others"],
+  PINYON_PATH: [404, "this is no path of the federation API"],
+  PINYON_HEADERS: [400, "the request's head is ambiguous, malformed or too long"],
+  PINYON_UNREACHABLE: [502, "the destination cannot be reached at present"],
+  PINYON_NO_HOMESERVER: [502, "the node that was reached serves no homeserver"],
+  PINYON_HOMESERVER: [502, "the homeserver beside the node that was reached is down, or answers what is not HTTP"],
+  PINYON_KEY_RESPONSE: [502, "the destination's key response is not signed by the key of its name"],
+  PINYON_TIMEOUT: [504, "no answer came in time"],
+  PINYON_BUSY: [503, "the node has no room for another request"],
+  PINYON_BODY_BROKEN: [502, "a request or an answer was given up before its end"],
+  PINYON_INTERNAL: [500, "a fault of Pinyon itself: please report it with the log"],
+} as const satisfies Record<string, readonly [status: number, text: string]>;
+
+export type FederationCode = keyof typeof ERRORS;
+export const FEDERATION_CODES = Object.keys(ERRORS) as readonly FederationCode[];
+
+/** Why a request is not passed on. It is answered as `{"errcode": code, "error": message}`. */
+export class FederationError extends Error {
+  override readonly name = "FederationError";
+  readonly status: number;
+
+  /** `detail` says what was seen and expected in this case; it goes to the asking server too. */
+  constructor(
+    readonly code: FederationCode,
+    detail?: string,
+    options?: ErrorOptions & { readonly status?: number },
+  ) {
+    const [status, text] = ERRORS[code];
+    super(detail === undefined ? text : `${text} (${detail})`, options);
+    this.status = options?.status ?? status;
+  }
+}
+
+/** What each code means, for the documentation. */
+export function federationErrorText(code: FederationCode): string {
+  return ERRORS[code][1];
+}
+
+/** The error to answer with, whatever was thrown. Codes of the network below that mean the same keep their name. */
+export function federationErrorOf(error: unknown): FederationError {
+  if (error instanceof FederationError) return error;
+  const { code, message } =
+    error instanceof Error ? (error as Error & { code?: unknown }) : { code: "", message: String(error) };
+  switch (code) {
+    case "PINYON_BUSY":
+    case "PINYON_BODY_BROKEN":
+      return new FederationError(code, undefined, { cause: error });
+    case "PINYON_UNREACHABLE":
+    case "PINYON_HANDSHAKE_TIMEOUT":
+    case "PINYON_SESSION_ENDED":
+    case "PINYON_STOPPED":
+      return new FederationError("PINYON_UNREACHABLE", message, { cause: error });
+    case "PINYON_SELF":
+      return new FederationError("PINYON_DESTINATION", message, { cause: error });
+    default:
+      return new FederationError("PINYON_INTERNAL", message, { cause: error });
+  }
+}

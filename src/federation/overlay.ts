@@ -1,0 +1,30 @@
+import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
+
+/*
+ * What federation needs of the network below it. The daemon joins the two; the tests of this folder bring a network of their own.
+ */
+
+/** Another node, by an open session with it. */
+export interface RemoteNode {
+  readonly key: Uint8Array;
+  /** The server name that it stated, which is a name of its key; rejects where the session ended without one. */
+  readonly name: Promise<string>;
+  /**
+   * Asks it, over HTTP/2. What it gives takes the request's body and emits `response`, then the answer's body; where either breaks off,
+   * `error` comes in place of `end`; `close` comes always and last. It is given up by `destroy`. Throws an error with the code
+   * `PINYON_SESSION_ENDED`, where it is safe to connect anew, or `PINYON_BUSY`.
+   */
+  request(headers: OutgoingHttpHeaders, options?: { endStream?: boolean }): ClientHttp2Stream;
+}
+
+/** The network of nodes. */
+export interface FederationOverlay {
+  /** The node with this key. Rejects with an error with a code: `PINYON_UNREACHABLE` and others of the driver. */
+  connect(key: Uint8Array): Promise<RemoteNode>;
+}
+
+/** Time: `after` calls back once after `delayMs`, and the function that it gives cancels that. */
+export interface Timers {
+  nowMs(): number;
+  after(delayMs: number, callback: () => void): () => void;
+}

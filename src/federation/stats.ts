@@ -1,0 +1,54 @@
+import { FEDERATION_CODES, type FederationCode } from "./errors.js";
+
+/** Counters of federation. */
+export interface FederationStats {
+  /** Requests of the homeserver to others, and those that another server answered. */
+  outboundRequests: number;
+  outboundAnswers: number;
+  /** Requests of others to the homeserver, and those that it answered. */
+  inboundRequests: number;
+  inboundAnswers: number;
+  /** Requests answered with an error of this node, each way. */
+  readonly outboundErrors: Record<FederationCode, number>;
+  readonly inboundErrors: Record<FederationCode, number>;
+  /** Connections of the homeserver that were not taken because there were too many. */
+  connectionsRefused: number;
+  /** TLS handshakes of the homeserver that failed. */
+  tlsFailures: number;
+  /** Key responses: kept after a check, served while their origin is away, refused, and thrown away for newer ones. */
+  keyResponsesKept: number;
+  keyResponsesServed: number;
+  keyResponsesRefused: number;
+  keyResponseEvictions: number;
+  /** Requests answered at once because their destination is known to be away. */
+  awayAnswers: number;
+  /** Destinations forgotten because there were too many. */
+  destinationEvictions: number;
+  /** Wake-ups: sent to others' homeservers, asked of other nodes, and held back by their rate. */
+  wakeUpsSent: number;
+  wakeUpsAsked: number;
+  wakeUpsHeld: number;
+}
+
+export function newFederationStats(): FederationStats {
+  const none = () => Object.fromEntries(FEDERATION_CODES.map((code) => [code, 0])) as Record<FederationCode, number>;
+  return {
+    outboundRequests: 0,
+    outboundAnswers: 0,
+    inboundRequests: 0,
+    inboundAnswers: 0,
+    outboundErrors: none(),
+    inboundErrors: none(),
+    connectionsRefused: 0,
+    tlsFailures: 0,
+    keyResponsesKept: 0,
+    keyResponsesServed: 0,
+    keyResponsesRefused: 0,
+    keyResponseEvictions: 0,
+    awayAnswers: 0,
+    destinationEvictions: 0,
+    wakeUpsSent: 0,
+    wakeUpsAsked: 0,
+    wakeUpsHeld: 0,
+  };
+}

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { type PeerUri, parsePeerUri } from "../link/peer-uri.js";
-import { NETWORK_ID_BYTES_MAX } from "../wire/limits.js";
+import { KEY_BYTES, NETWORK_ID_BYTES_MAX } from "../wire/limits.js";
+import { isServerName, keyToName, NAME_SUFFIX } from "../wire/name.js";
+import { type Endpoint, parseEndpoint, parseHttpUrl } from "./endpoint.js";
 import { messageOf } from "./errors.js";
 import { type HostPort, parseHostPort } from "./host-port.js";
 import { keyHex, parseTarget } from "./target.js";
@@ -9,6 +11,8 @@ import { keyHex, parseTarget } from "./target.js";
 export const DEFAULT_PORT = 18_100;
 /** Where metrics are served where nothing else is set. */
 export const DEFAULT_METRICS: HostPort = { host: "127.0.0.1", port: 18_190 };
+/** Where the homeserver hands over its federation where nothing else is set. */
+export const DEFAULT_FEDERATION = "127.0.0.1:18200";
 /** The network of a node that names none. */
 export const DEFAULT_NETWORK = "pinyon";
 /** Characters of a pre-shared secret: what a member of the network learns in a hello must not be enough to guess it. */
@@ -31,6 +35,12 @@ const secret = text(
   (value) => value.length >= SECRET_CHARS_MIN,
   `a text in quotes of at least ${SECRET_CHARS_MIN} characters, like the output of \`openssl rand -base64 32\``,
 );
+const suffix = text(
+  (value) => isServerName(keyToName(new Uint8Array(KEY_BYTES), value)),
+  "a domain in lower case, like pinyon.alt or gateway.example",
+);
+const httpUrl = text((value) => parseHttpUrl(value) !== undefined, "http://host:port or unix:/path/of/socket");
+const endpoint = text((value) => parseEndpoint(value) !== undefined, "host:port or unix:/path/of/socket");
 /** Says itself what was expected. */
 const peerUri = z
   .string({ error: "a peer URI, like wss://relay.example:18100?key=<64 hex digits>" })
@@ -87,6 +97,41 @@ export const ConfigSchema = z
       .optional()
       .describe("Names or keys of the only nodes that may link to this one. Unset: any node of the network.")
       .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
+    suffix: suffix
+      .default(NAME_SUFFIX)
+      .describe(
+        "Domain of the node's server name, `<52 letters and digits>.<suffix>`. The name is signed into every event of its homeserver: once one runs, never change it.",
+      )
+      .meta({ examples: [NAME_SUFFIX] }),
+    homeserver: z
+      .strictObject({
+        url: httpUrl
+          .describe(
+            "The homeserver's plain HTTP listener with the resource `federation`, on this host: `http://host:port` or `unix:/path/of/socket`.",
+          )
+          .meta({ examples: ["http://127.0.0.1:8008"] }),
+        listen: endpoint
+          .default(DEFAULT_FEDERATION)
+          .describe(
+            "Where the homeserver hands over what it sends to other servers: host:port, or `unix:/path/of/socket`. Loopback, unless you know better.",
+          )
+          .meta({ examples: [DEFAULT_FEDERATION] }),
+        secret: secret
+          .describe(
+            "What the homeserver must show there: `worker_replication_secret` of Synapse, the password in Dendrite's HTTPS_PROXY.",
+          )
+          .meta({ examples: ["the output of `openssl rand -hex 32`"] }),
+        fastRetries: z
+          .boolean({ error: "true or false" })
+          .default(false)
+          .describe(
+            "The homeserver asks again within seconds after an error, as Synapse does with what `pinyon homeserver connect` writes. Otherwise it is made to wait for a wake-up from a server that was away for two minutes.",
+          ),
+      })
+      .optional()
+      .describe(
+        "The homeserver beside the node; `pinyon homeserver connect` writes this. Unset: the node serves none.",
+      ),
     leaf: z
       .boolean({ error: "true or false" })
       .default(false)
@@ -126,7 +171,7 @@ export const ConfigSchema = z
 type ConfigText = z.output<typeof ConfigSchema>;
 
 /** A config file's content, with its texts read. */
-export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log"> {
+export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | "suffix"> {
   readonly network: {
     readonly id: string;
     readonly secret: string | undefined;
@@ -139,10 +184,23 @@ export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log"> {
   /** Keys in hex; undefined: any. */
   readonly allow: ReadonlySet<string> | undefined;
   readonly metrics: { readonly listen: HostPort | undefined };
+  /** Undefined: the node serves no homeserver. */
+  readonly homeserver: HomeserverConfig | undefined;
+}
+
+/** The homeserver beside a node. */
+export interface HomeserverConfig {
+  /** Its plain HTTP listener. */
+  readonly url: Endpoint;
+  /** Where it hands over what it sends to others. */
+  readonly listen: Endpoint;
+  /** What it shows there. */
+  readonly secret: string;
+  readonly fastRetries: boolean;
 }
 
 /** Reads the texts of a config that `ConfigSchema` has found good. */
-export function resolveConfig({ network, listen, peers, allow, metrics, ...rest }: ConfigText): Config {
+export function resolveConfig({ network, listen, peers, allow, metrics, homeserver, ...rest }: ConfigText): Config {
   return {
     ...rest,
     network: { id: network.id, secret: network.secret, roots: keySet(network.roots) },
@@ -150,6 +208,11 @@ export function resolveConfig({ network, listen, peers, allow, metrics, ...rest 
     peers: peers.map(parsePeerUri),
     allow: keySet(allow),
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
+    homeserver: homeserver && {
+      ...homeserver,
+      url: parseHttpUrl(homeserver.url)!,
+      listen: parseEndpoint(homeserver.listen)!,
+    },
   };
 }
 

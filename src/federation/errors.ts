@@ -45,9 +45,9 @@ export class FederationError extends Error {
 }
 
 /** What each code means, for the documentation. */
-export function federationErrorText(code: FederationCode): string {
-  return ERRORS[code][1];
-}
+export const FEDERATION_TEXT: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(ERRORS).map(([code, [, text]]) => [code, text]),
+);
 
 /** The error to answer with, whatever was thrown. Codes of the network below that mean the same keep their name. */
 export function federationErrorOf(error: unknown): FederationError {

@@ -27,6 +27,8 @@ t.test("a file with every key is read", async (t) => {
       `peers: ['wss://relay.example:18100?key=${HEX}&maxbackoff=5m']`,
       `network: {id: home, secret: 'sixteen characters', roots: [${HEX}]}`,
       `allow: [${HEX}]`,
+      "suffix: gateway.example",
+      "homeserver: {url: 'http://[::1]:8008/', listen: 'unix:/run/pinyon/federation.sock', secret: 'sixteen characters'}",
       "leaf: true",
       "discovery: {enabled: false}",
       "metrics: {listen: 127.0.0.1:9}",
@@ -43,6 +45,13 @@ t.test("a file with every key is read", async (t) => {
   t.same(config.network, { id: "home", secret: "sixteen characters", roots: new Set([HEX]) });
   t.same([...(config.allow ?? [])], [HEX]);
   t.same([config.leaf, config.discovery.enabled, config.log.level], [true, false, "debug"]);
+  t.equal(config.suffix, "gateway.example");
+  t.same(config.homeserver, {
+    url: { host: "::1", port: 8008 },
+    listen: { path: "/run/pinyon/federation.sock" },
+    secret: "sixteen characters",
+    fastRetries: false,
+  });
   t.same(config.metrics.listen, { host: "127.0.0.1", port: 9 });
 });
 

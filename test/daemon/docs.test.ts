@@ -6,6 +6,7 @@ import { parseConfig } from "../../src/daemon/config-file.js";
 import { configTemplate } from "../../src/daemon/config-template.js";
 import { ERROR_TEXT } from "../../src/daemon/errors.js";
 import { ERROR_TEXT as OVERLAY_TEXT } from "../../src/driver/errors.js";
+import { FEDERATION_TEXT } from "../../src/federation/errors.js";
 import { heldFile, heldTable, readPage } from "./held.js";
 
 const SOURCES = new URL("../../../src/", import.meta.url);
@@ -25,9 +26,9 @@ t.test("docs/config.md has every key with type, default and meaning", async (t) 
 });
 
 t.test("the guide has every error code and exit code", async (t) => {
-  const texts = { ...OVERLAY_TEXT, ...ERROR_TEXT };
+  const texts: Readonly<Record<string, string>> = { ...FEDERATION_TEXT, ...OVERLAY_TEXT, ...ERROR_TEXT };
   const codes = Object.keys(texts).sort();
-  const errors = codes.map((code) => [`\`${code}\``, texts[code as keyof typeof texts]]);
+  const errors = codes.map((code) => [`\`${code}\``, texts[code]!]);
   heldTable(t, "running-a-node.md", "## Error codes", ["code", "what it means"], errors);
   for (const file of readdirSync(SOURCES, { recursive: true, encoding: "utf8" })) {
     if (!file.endsWith(".ts")) continue;

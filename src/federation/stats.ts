@@ -20,6 +20,9 @@ export interface FederationStats {
   keyResponsesServed: number;
   keyResponsesRefused: number;
   keyResponseEvictions: number;
+  /** Failures to read or write a kept key response, and answers cut to `KEY_BODY_BYTES_MAX`. */
+  keyFileErrors: number;
+  keyAnswersCut: number;
   /** Requests answered at once because their destination is known to be away. */
   awayAnswers: number;
   /** Destinations forgotten because there were too many. */
@@ -28,6 +31,11 @@ export interface FederationStats {
   wakeUpsSent: number;
   wakeUpsAsked: number;
   wakeUpsHeld: number;
+  /** Wake-ups that no server was told to owe because too many do, and those given up because the server did not return. */
+  wakeUpsNotOwed: number;
+  wakeUpsGivenUp: number;
+  /** Recent peers forgotten because there were too many. */
+  recentPeerEvictions: number;
 }
 
 export function newFederationStats(): FederationStats {
@@ -45,10 +53,15 @@ export function newFederationStats(): FederationStats {
     keyResponsesServed: 0,
     keyResponsesRefused: 0,
     keyResponseEvictions: 0,
+    keyFileErrors: 0,
+    keyAnswersCut: 0,
     awayAnswers: 0,
     destinationEvictions: 0,
     wakeUpsSent: 0,
     wakeUpsAsked: 0,
     wakeUpsHeld: 0,
+    wakeUpsNotOwed: 0,
+    wakeUpsGivenUp: 0,
+    recentPeerEvictions: 0,
   };
 }

@@ -1,0 +1,166 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { nameToKey } from "../wire/name.js";
+import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
+import { Homeserver } from "./homeserver.js";
+import type { HttpAddress } from "./http1.js";
+import { Inbound } from "./inbound.js";
+import { type KeyFiles, KeyFolder } from "./key-files.js";
+import { KeyResponses } from "./key-responses.js";
+import { LocalCa, type LocalCaFiles } from "./local-ca.js";
+import { LocalListener } from "./local-listener.js";
+import { Outbound } from "./outbound.js";
+import type { FederationOverlay, RemoteNode, Timers } from "./overlay.js";
+import { Reachability } from "./reachability.js";
+import { Servers } from "./servers.js";
+import { Signer } from "./signing.js";
+import { type FederationStats, newFederationStats } from "./stats.js";
+import { type KeptWakeUps, WakeUps } from "./wake-ups.js";
+import { askWhole } from "./whole.js";
+import { formatXMatrix } from "./x-matrix.js";
+
+export interface FederationOptions {
+  /** This node's server name, and the 32-byte seed of its key. */
+  readonly name: string;
+  readonly seed: Uint8Array;
+  readonly overlay: FederationOverlay;
+  /** Undefined where the node serves none: then others are told so. */
+  readonly homeserver: HomeserverOptions | undefined;
+  /** A folder for the key responses of other servers. */
+  readonly keyFolder: string;
+  readonly caFiles: LocalCaFiles;
+  readonly keptWakeUps: KeptWakeUps;
+  readonly timers: Timers;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+}
+
+export interface HomeserverOptions {
+  /** Where it listens. */
+  readonly url: HttpAddress;
+  /** Where it hands over what it asks of other servers, and what it shows there. */
+  readonly listen: HttpAddress;
+  readonly secret: string;
+  /** It asks again within seconds after an error. */
+  readonly fastRetries: boolean;
+}
+
+/** Matrix federation of one homeserver with those beside other nodes, under this node's name. */
+export class Federation {
+  readonly homeserver: Homeserver | undefined;
+  readonly #options: FederationOptions;
+  readonly #signer: Signer;
+  readonly #servers: Servers;
+  readonly #reachability: Reachability;
+  readonly #wakeUps: WakeUps;
+  readonly #inbound: Inbound;
+  readonly #outbound: Outbound;
+  #listener: LocalListener | undefined;
+
+  /** Throws where the homeserver's side cannot be listened on: `EADDRINUSE` and its like. */
+  static async start(options: FederationOptions): Promise<Federation> {
+    const stats = newFederationStats();
+    const federation = new Federation(options, stats, await KeyFolder.open(options.keyFolder, stats));
+    await federation.#open();
+    return federation;
+  }
+
+  private constructor(
+    options: FederationOptions,
+    readonly stats: FederationStats,
+    keyFiles: KeyFiles,
+  ) {
+    const { name, seed, overlay, homeserver, keptWakeUps, timers, random } = options;
+    this.#options = options;
+    this.#signer = new Signer(seed, name);
+    this.homeserver = homeserver && new Homeserver(homeserver.url, timers);
+    const reachability = new Reachability({ timers, random, stats });
+    this.#servers = new Servers(overlay, reachability, stats);
+    const wakeUps = new WakeUps({
+      overlay,
+      timers,
+      wallMs: Date.now,
+      random,
+      stats,
+      kept: keptWakeUps,
+      sendSigned: (server) => this.#sendWakeUp(server),
+    });
+    reachability.onBack = (server) => wakeUps.handleBack(server);
+    this.#reachability = reachability;
+    this.#wakeUps = wakeUps;
+    this.#inbound = new Inbound({ name, homeserver: this.homeserver, reachability, wakeUps, stats, timers });
+    this.#outbound = new Outbound({
+      name,
+      servers: this.#servers,
+      keys: new KeyResponses({ files: keyFiles, stats, wallMs: Date.now }),
+      reachability,
+      wakeUps,
+      fastRetries: homeserver?.fastRetries ?? false,
+      stats,
+      timers,
+    });
+    if (this.homeserver !== undefined) this.homeserver.onBack = () => wakeUps.handleConnected();
+  }
+
+  /** Where the homeserver hands over what it asks of other servers; undefined where the node serves none. */
+  address(): ReturnType<LocalListener["address"]> | undefined {
+    return this.#listener?.address();
+  }
+
+  /** Another node asks. */
+  handleRequest(
+    remote: RemoteNode,
+    request: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ): void {
+    void this.#inbound.handle(remote, request, headers, rawHeaders);
+  }
+
+  /** The node has a link, after a time without one. */
+  handleConnected(): void {
+    this.#reachability.handleConnected();
+    if (this.homeserver !== undefined) this.#wakeUps.handleConnected();
+  }
+
+  async stop(): Promise<void> {
+    this.#wakeUps.stop();
+    this.homeserver?.stop();
+    await this.#listener?.close();
+  }
+
+  async #open(): Promise<void> {
+    const { homeserver, caFiles, timers } = this.#options;
+    if (homeserver === undefined) return;
+    const { listen, secret } = homeserver;
+    const ca = await LocalCa.open(caFiles);
+    this.#listener = await LocalListener.open({
+      listen,
+      secret,
+      handler: (outbound) => void this.#outbound.handle(outbound),
+      certificateOf: (name) => ca.secureContext(name),
+      stats: this.stats,
+      timers,
+    });
+    await this.#wakeUps.start();
+  }
+
+  /** Wakes another homeserver; true where it took that. */
+  async #sendWakeUp(server: string): Promise<boolean> {
+    const { name, timers } = this.#options;
+    try {
+      const keyId = await this.homeserver?.keyId(nameToKey(name)!);
+      if (keyId === undefined) return false;
+      const content = { origin: name, origin_server_ts: Date.now(), pdus: [], edus: [] };
+      const request = { method: "PUT", path: `/_matrix/federation/v1/send/pinyon-${randomUUID()}`, content };
+      const signature = this.#signer.authorization({ ...request, destination: server }, keyId);
+      const headers = { "content-type": "application/json", "x-matrix": [formatXMatrix(signature)] };
+      const passage = await this.#servers.open(server, { ...request, headers, hasBody: true });
+      const body = Buffer.from(JSON.stringify(content));
+      const { status } = await askWhole(passage, body, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, timers);
+      return status === 200;
+    } catch {
+      return false;
+    }
+  }
+}

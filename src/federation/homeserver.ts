@@ -1,0 +1,90 @@
+import { Agent } from "node:http";
+import {
+  HOMESERVER_CONNECTIONS_MAX,
+  HOMESERVER_IDLE_MS,
+  HOMESERVER_POLL_MS,
+  KEY_BODY_BYTES_MAX,
+  KEY_TIMEOUT_MS,
+} from "./config.js";
+import { FederationError } from "./errors.js";
+import type { Passage, RequestHead } from "./exchange.js";
+import { type HttpAddress, http1Passage } from "./http1.js";
+import { parseJson } from "./json.js";
+import type { Timers } from "./overlay.js";
+import { askWhole, type WholeAnswer } from "./whole.js";
+
+const VERSION: RequestHead = { method: "GET", path: "/_matrix/federation/v1/version", headers: {}, hasBody: false };
+const KEYS: RequestHead = { ...VERSION, path: "/_matrix/key/v2/server" };
+
+interface KeysOfServer {
+  readonly verify_keys?: Readonly<Record<string, { readonly key?: unknown }>>;
+}
+
+/** The homeserver beside this node: where it is asked, and whether it answers. */
+export class Homeserver {
+  /** It was down, and answers again. */
+  onBack: () => void = () => {};
+  readonly #address: HttpAddress;
+  readonly #timers: Timers;
+  readonly #agent = new Agent({
+    keepAlive: true,
+    maxSockets: HOMESERVER_CONNECTIONS_MAX,
+    // An idle connection is closed before the homeserver would close it under a request.
+    timeout: HOMESERVER_IDLE_MS,
+  });
+  #cancelPoll: (() => void) | undefined;
+  #keyId: string | undefined;
+
+  constructor(address: HttpAddress, timers: Timers) {
+    this.#address = address;
+    this.#timers = timers;
+  }
+
+  /** True while it does not answer. */
+  get isDown(): boolean {
+    return this.#cancelPoll !== undefined;
+  }
+
+  /** Asks it. Where it is down, it is looked for until it is back. */
+  request(head: RequestHead): Passage {
+    const passage = http1Passage(this.#address, this.#agent, head);
+    passage.answer.catch((error: unknown) => {
+      if (error instanceof FederationError && error.code === "PINYON_HOMESERVER") this.#poll();
+    });
+    return passage;
+  }
+
+  /** Asks it for what is short. */
+  ask(head: RequestHead, body = new Uint8Array(0)): Promise<WholeAnswer> {
+    return askWhole(this.request(head), body, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, this.#timers);
+  }
+
+  /** The id under which it states `publicKey` as its own: `ed25519:<version>`; undefined where it is down or states another key. */
+  async keyId(publicKey: Uint8Array): Promise<string | undefined> {
+    this.#keyId ??= await this.#findKeyId(Buffer.from(publicKey).toString("base64").replace(/=+$/, ""));
+    return this.#keyId;
+  }
+
+  stop(): void {
+    this.#cancelPoll?.();
+    this.#agent.destroy();
+  }
+
+  async #findKeyId(publicKey: string): Promise<string | undefined> {
+    const { body } = await this.ask(KEYS);
+    const keys = Object.entries((parseJson(body) as KeysOfServer | undefined)?.verify_keys ?? {});
+    return keys.find(([, stated]) => stated?.key === publicKey)?.[0];
+  }
+
+  #poll(): void {
+    this.#cancelPoll ??= this.#timers.after(HOMESERVER_POLL_MS, async () => {
+      const isBack = await this.ask(VERSION).then(
+        () => true,
+        () => false,
+      );
+      this.#cancelPoll = undefined;
+      if (isBack) this.onBack();
+      else this.#poll();
+    });
+  }
+}

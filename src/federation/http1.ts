@@ -1,0 +1,50 @@
+import { type Agent, type ClientRequest, type IncomingMessage, request, type ServerResponse } from "node:http";
+import { answerError } from "./answer-error.js";
+import { FederationError } from "./errors.js";
+import type { Answer, Passage, Question, RequestHead } from "./exchange.js";
+
+/** A request that a homeserver made over HTTP/1.1. */
+export function http1Question(incoming: IncomingMessage, response: ServerResponse): Question {
+  const { headers } = incoming;
+  return {
+    hasBody: headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined,
+    body: incoming,
+    answer(status, answerHeaders) {
+      response.writeHead(status, answerHeaders);
+      return response;
+    },
+    fail: (error) => answerError(response, error),
+    closed: new Promise((resolve) => response.once("close", () => resolve(response.writableFinished))),
+  };
+}
+
+/** Where a homeserver listens. */
+export type HttpAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** A request to a homeserver over HTTP/1.1. */
+export function http1Passage(address: HttpAddress, agent: Agent, head: RequestHead): Passage {
+  const { method, path, headers } = head;
+  const where = "path" in address ? { socketPath: address.path } : address;
+  const outgoing = request({ ...where, agent, method, path, headers });
+  outgoing.setNoDelay(true);
+  return { body: outgoing, answer: answerOf(outgoing), destroy: (error) => void outgoing.destroy(error) };
+}
+
+function answerOf(outgoing: ClientRequest): Promise<Answer> {
+  const answer = new Promise<Answer>((resolve, reject) => {
+    outgoing.once("response", (incoming) => {
+      resolve({ status: incoming.statusCode ?? 502, rawHeaders: incoming.rawHeaders, body: incoming });
+    });
+    outgoing.on("error", (error) => reject(homeserverError(error)));
+    outgoing.once("upgrade", () =>
+      reject(new FederationError("PINYON_HOMESERVER", "it answered with another protocol")),
+    );
+  });
+  answer.catch(() => {});
+  return answer;
+}
+
+function homeserverError(error: Error): FederationError {
+  if (error instanceof FederationError) return error;
+  return new FederationError("PINYON_HOMESERVER", error.message, { cause: error });
+}

@@ -1,0 +1,60 @@
+import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import { errorBody } from "./answer-error.js";
+import { FederationError, federationErrorOf } from "./errors.js";
+import type { Answer, Passage, Question, RequestHead } from "./exchange.js";
+import type { RemoteNode } from "./overlay.js";
+
+/** Says in an answer that the node gave it, and not its homeserver: the error's code. */
+export const CODE_HEADER = "pinyon-code";
+
+/** A request that another node made. */
+export function http2Question(request: ServerHttp2Stream): Question {
+  return {
+    hasBody: !request.endAfterHeaders,
+    body: request,
+    answer(status, headers) {
+      // The session may have ended meanwhile.
+      if (!request.destroyed) request.respond({ ...headers, ":status": status });
+      return request;
+    },
+    fail(error) {
+      if (request.headersSent || request.destroyed) {
+        request.destroy(error);
+        return;
+      }
+      request.respond({ ":status": error.status, "content-type": "application/json", [CODE_HEADER]: error.code });
+      request.end(errorBody(error));
+      request.resume();
+    },
+    // The platform may close a stream that ended well before it says that the writing is finished.
+    closed: new Promise((resolve) => {
+      request.once("close", () => resolve(request.writableEnded && request.rstCode === constants.NGHTTP2_NO_ERROR));
+    }),
+  };
+}
+
+/** A request to the homeserver of another node, by its server name. */
+export function http2Passage(
+  remote: RemoteNode,
+  name: string,
+  { method, path, headers, hasBody }: RequestHead,
+): Passage {
+  const head = { ...headers, ":method": method, ":path": path, ":authority": name };
+  const request = remote.request(head, { endStream: !hasBody });
+  return { body: request, answer: answerOf(request), destroy: (error) => void request.destroy(error) };
+}
+
+function answerOf(request: ClientHttp2Stream): Promise<Answer> {
+  const answer = new Promise<Answer>((resolve, reject) => {
+    request.once(
+      "response",
+      (headers: IncomingHttpHeaders & { ":status"?: number }, _flags: number, rawHeaders: string[]) => {
+        resolve({ status: headers[":status"] ?? 502, rawHeaders, body: request });
+      },
+    );
+    request.on("error", (error) => reject(federationErrorOf(error)));
+    request.once("close", () => reject(new FederationError("PINYON_BODY_BROKEN")));
+  });
+  answer.catch(() => {});
+  return answer;
+}

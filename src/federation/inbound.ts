@@ -1,0 +1,115 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { INBOUND_REQUESTS_MAX } from "./config.js";
+import { FederationError, federationErrorOf } from "./errors.js";
+import { exchange, type Question, type RequestHead } from "./exchange.js";
+import { checkRawHeaders, passRequestHeaders, passResponseHeaders } from "./headers.js";
+import type { Homeserver } from "./homeserver.js";
+import { http2Question } from "./http2.js";
+import type { RemoteNode, Timers } from "./overlay.js";
+import { classify, type PathKind } from "./paths.js";
+import { headerValues } from "./raw-headers.js";
+import type { Reachability } from "./reachability.js";
+import type { FederationStats } from "./stats.js";
+import type { WakeUps } from "./wake-ups.js";
+import { formatXMatrix, readXMatrix, type XMatrix } from "./x-matrix.js";
+
+export interface InboundOptions {
+  /** This node's server name. */
+  readonly name: string;
+  /** Undefined where the node serves none. */
+  readonly homeserver: Homeserver | undefined;
+  readonly reachability: Reachability;
+  readonly wakeUps: WakeUps;
+  readonly stats: FederationStats;
+  readonly timers: Timers;
+}
+
+/** A request of another server that may go on. */
+interface Incoming {
+  readonly kind: PathKind;
+  readonly origin: string;
+  readonly head: RequestHead;
+}
+
+/** What other nodes ask of the homeserver: checked, and passed to it as the server that the session proves. */
+export class Inbound {
+  readonly #options: InboundOptions;
+  #open = 0;
+
+  constructor(options: InboundOptions) {
+    this.#options = options;
+  }
+
+  async handle(
+    remote: RemoteNode,
+    request: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ): Promise<void> {
+    const { stats } = this.#options;
+    const question = http2Question(request);
+    stats.inboundRequests++;
+    this.#open++;
+    try {
+      if (this.#open > INBOUND_REQUESTS_MAX) throw new FederationError("PINYON_BUSY");
+      await this.#pass(await this.#check(remote, question, headers, rawHeaders), question);
+      stats.inboundAnswers++;
+    } catch (thrown) {
+      const error = federationErrorOf(thrown);
+      stats.inboundErrors[error.code]++;
+      question.fail(error);
+    } finally {
+      this.#open--;
+    }
+  }
+
+  async #check(
+    remote: RemoteNode,
+    { hasBody }: Question,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ): Promise<Incoming> {
+    const { name } = this.#options;
+    const { ":method": method = "", ":path": path = "", ":authority": authority = "" } = headers;
+    checkRawHeaders(rawHeaders);
+    if (authority !== name) throw new FederationError("PINYON_DESTINATION", `asked for ${authority}, this is ${name}`);
+    const { kind, isSigned } = classify(method, path);
+    const values = headerValues(rawHeaders, "x-matrix");
+    const signatures = isSigned || values.length > 0 ? readXMatrix(values) : [];
+    const origin = await remote.name;
+    this.#checkNames(signatures, origin);
+    const passed = { ...passRequestHeaders(rawHeaders), host: name, ...authorizationHeader(signatures) };
+    return { kind, origin, head: { method, path, headers: passed, hasBody } };
+  }
+
+  #checkNames(signatures: readonly XMatrix[], origin: string): void {
+    const { name } = this.#options;
+    for (const signature of signatures) {
+      if (signature.origin !== origin) {
+        throw new FederationError("PINYON_ORIGIN", `signed by ${signature.origin}, sent by ${origin}`);
+      }
+      if (signature.destination !== name) {
+        throw new FederationError("PINYON_DESTINATION", `signed for ${signature.destination}, this is ${name}`);
+      }
+    }
+  }
+
+  async #pass({ kind, origin, head }: Incoming, question: Question): Promise<void> {
+    const { homeserver, reachability, wakeUps, timers } = this.#options;
+    if (homeserver === undefined) throw new FederationError("PINYON_NO_HOMESERVER");
+    if (kind === "wake") {
+      const isTaken = wakeUps.handleAsked(origin);
+      question.answer(isTaken ? 202 : 429, {}).end();
+      return;
+    }
+    const status = await exchange(question, homeserver.request(head), passResponseHeaders, timers);
+    if (head.headers["authorization"] === undefined) return;
+    reachability.handleAlive(origin);
+    wakeUps.noteContact(origin);
+    if (kind === "send" && status === 200) wakeUps.handlePaid(origin);
+  }
+}
+
+function authorizationHeader(signatures: readonly XMatrix[]): Record<string, string[]> {
+  return signatures.length === 0 ? {} : { authorization: signatures.map(formatXMatrix) };
+}

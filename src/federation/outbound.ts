@@ -1,0 +1,184 @@
+import { isServerName } from "../wire/name.js";
+import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, OUTBOUND_REQUESTS_MAX } from "./config.js";
+import { FederationError, federationErrorOf } from "./errors.js";
+import { exchange, type Question, type RequestHead } from "./exchange.js";
+import { checkRawHeaders, passRequestHeaders, passResponseHeaders } from "./headers.js";
+import { http1Question } from "./http1.js";
+import { type KeyResponses, namesOfQuery } from "./key-responses.js";
+import type { OutboundRequest } from "./local-listener.js";
+import type { Timers } from "./overlay.js";
+import { classify, type PathKind } from "./paths.js";
+import { headerValues } from "./raw-headers.js";
+import type { Reachability } from "./reachability.js";
+import type { Servers } from "./servers.js";
+import type { FederationStats } from "./stats.js";
+import type { WakeUps } from "./wake-ups.js";
+import { askWhole, readWhole, type WholeAnswer } from "./whole.js";
+import { formatXMatrix, readXMatrix, type XMatrix } from "./x-matrix.js";
+
+export interface OutboundOptions {
+  /** This node's server name. */
+  readonly name: string;
+  readonly servers: Servers;
+  readonly keys: KeyResponses;
+  readonly reachability: Reachability;
+  readonly wakeUps: WakeUps;
+  /** The homeserver asks again within seconds after an error. */
+  readonly fastRetries: boolean;
+  readonly stats: FederationStats;
+  readonly timers: Timers;
+}
+
+/** A request of the homeserver that may go on. */
+interface Outgoing {
+  readonly kind: PathKind;
+  readonly destination: string;
+  readonly head: RequestHead;
+  readonly question: Question;
+}
+
+/** What the homeserver asks of other servers: checked, and passed to the node whose key the server's name holds. */
+export class Outbound {
+  readonly #options: OutboundOptions;
+  #open = 0;
+
+  constructor(options: OutboundOptions) {
+    this.#options = options;
+  }
+
+  async handle(outbound: OutboundRequest): Promise<void> {
+    const { stats } = this.#options;
+    const question = http1Question(outbound.request, outbound.response);
+    stats.outboundRequests++;
+    this.#open++;
+    try {
+      if (this.#open > OUTBOUND_REQUESTS_MAX) throw new FederationError("PINYON_BUSY");
+      await this.#pass(this.#check(outbound, question));
+      stats.outboundAnswers++;
+    } catch (thrown) {
+      const error = federationErrorOf(thrown);
+      stats.outboundErrors[error.code]++;
+      question.fail(error);
+    } finally {
+      this.#open--;
+    }
+  }
+
+  #check({ destination, path, request }: OutboundRequest, question: Question): Outgoing {
+    const { method = "", rawHeaders } = request;
+    checkRawHeaders(rawHeaders);
+    const { kind, isSigned } = classify(method, path);
+    if (kind === "wake") throw new FederationError("PINYON_PATH");
+    if (!isServerName(destination)) throw new FederationError("PINYON_CLASSIC_NAME", destination);
+    if (destination === this.#options.name) throw new FederationError("PINYON_DESTINATION", "it is this server itself");
+    const authorization = headerValues(rawHeaders, "authorization");
+    const signatures = isSigned || authorization.length > 0 ? readXMatrix(authorization) : [];
+    this.#checkNames(signatures, destination);
+    const headers = { ...passRequestHeaders(rawHeaders), ...xMatrixHeader(signatures) };
+    return { kind, destination, head: { method, path, headers, hasBody: question.hasBody }, question };
+  }
+
+  #checkNames(signatures: readonly XMatrix[], destination: string): void {
+    const { name } = this.#options;
+    for (const signature of signatures) {
+      if (signature.origin !== name) {
+        throw new FederationError("PINYON_ORIGIN", `signed by ${signature.origin}, and this node is ${name}`);
+      }
+      if (signature.destination !== destination) {
+        throw new FederationError("PINYON_DESTINATION", `signed for ${signature.destination}, sent to ${destination}`);
+      }
+    }
+  }
+
+  #pass(outgoing: Outgoing): Promise<void> {
+    switch (outgoing.kind) {
+      case "keys-of-server":
+        return this.#passKeysOfServer(outgoing);
+      case "keys-query":
+        return this.#passKeysQuery(outgoing);
+      default:
+        return this.#passOn(outgoing);
+    }
+  }
+
+  async #passOn({ kind, destination, head, question }: Outgoing): Promise<void> {
+    const { servers, wakeUps, timers } = this.#options;
+    const passage = await servers.open(destination, head).catch((error: unknown) => {
+      throw kind === "send" && this.#isPostponed(destination, error)
+        ? new FederationError(AWAY, POSTPONED, NOT_FOUND)
+        : error;
+    });
+    const status = await exchange(question, passage, passResponseHeaders, timers);
+    if (status === 200) wakeUps.noteContact(destination);
+  }
+
+  /**
+   * A homeserver with settings of its own waits ever longer after each 502, and does not listen meanwhile. After a 404 it waits for ten
+   * minutes or a signed request from the destination, whichever is first: so it is told that in an outage where a wake-up can be promised.
+   */
+  #isPostponed(destination: string, error: unknown): boolean {
+    const { fastRetries, reachability, wakeUps } = this.#options;
+    if (fastRetries || federationErrorOf(error).code !== AWAY) return false;
+    return reachability.isOutage(destination) && wakeUps.owe(destination);
+  }
+
+  /** A key response is judged by the name alone, so a kept one serves while its origin is away. */
+  async #passKeysOfServer({ destination, head, question }: Outgoing): Promise<void> {
+    const { keys, stats } = this.#options;
+    let answer: WholeAnswer;
+    try {
+      answer = await this.#ask(destination, head, new Uint8Array(0));
+      if (answer.status === 200) await keys.checkServer(destination, answer.body);
+    } catch (error) {
+      const stored = await keys.storedServer(destination);
+      if (stored === undefined || !isAbsence(error)) throw error;
+      stats.keyResponsesServed++;
+      answer = { status: 200, rawHeaders: ["content-type", "application/json"], body: stored };
+    }
+    giveWhole(question, answer, answer.body);
+  }
+
+  /** The same for what a server knows of others' keys. */
+  async #passKeysQuery({ destination, head, question }: Outgoing): Promise<void> {
+    const { keys, stats } = this.#options;
+    const asked = await readWhole(question.body, KEY_BODY_BYTES_MAX);
+    try {
+      const answer = await this.#ask(destination, head, asked);
+      giveWhole(question, answer, answer.status === 200 ? await keys.checkQuery(answer.body) : answer.body);
+    } catch (error) {
+      if (!isAbsence(error)) throw error;
+      const stored = await keys.storedQuery(namesOfQuery(head.path, asked));
+      stats.keyResponsesServed++;
+      giveWhole(question, { status: 200, rawHeaders: ["content-type", "application/json"] }, stored);
+    }
+  }
+
+  /** Throws where the server is away, also where its node is not. */
+  async #ask(destination: string, head: RequestHead, body: Uint8Array): Promise<WholeAnswer> {
+    const { servers, timers } = this.#options;
+    const passage = await servers.open(destination, head);
+    const answer = await askWhole(passage, body, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, timers);
+    if (answer.status >= 500) throw new FederationError("PINYON_HOMESERVER", `it answered ${answer.status}`);
+    return answer;
+  }
+}
+
+const AWAY = "PINYON_UNREACHABLE";
+const POSTPONED = "what waits for it is to be sent when it is back, which it will tell";
+const NOT_FOUND = { status: 404 };
+
+const ABSENCE: readonly string[] = ["PINYON_UNREACHABLE", "PINYON_HOMESERVER", "PINYON_TIMEOUT", "PINYON_BODY_BROKEN"];
+
+function isAbsence(error: unknown): boolean {
+  return ABSENCE.includes(federationErrorOf(error).code);
+}
+
+function xMatrixHeader(signatures: readonly XMatrix[]): Record<string, string[]> {
+  return signatures.length === 0 ? {} : { "x-matrix": signatures.map(formatXMatrix) };
+}
+
+function giveWhole(question: Question, { status, rawHeaders }: Omit<WholeAnswer, "body">, body: Uint8Array): void {
+  // The body may have been made anew: its length is ours, and it is not encoded.
+  const { "content-length": _, ...headers } = passResponseHeaders(rawHeaders);
+  question.answer(status, { ...headers, "content-length": String(body.length) }).end(body);
+}

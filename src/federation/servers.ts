@@ -1,0 +1,52 @@
+import { nameToKey } from "../wire/name.js";
+import { FederationError, federationErrorOf } from "./errors.js";
+import type { Passage, RequestHead } from "./exchange.js";
+import { CODE_HEADER, http2Passage } from "./http2.js";
+import type { FederationOverlay } from "./overlay.js";
+import { headerValues } from "./raw-headers.js";
+import type { Reachability } from "./reachability.js";
+import type { FederationStats } from "./stats.js";
+
+/** Answers by which a node says that there is no homeserver to ask: a server is away with its node or without it. */
+const AWAY_CODES: readonly (string | undefined)[] = ["PINYON_HOMESERVER", "PINYON_NO_HOMESERVER"];
+
+/** The other servers of the overlay, by name, and what is known of their being there. */
+export class Servers {
+  constructor(
+    private readonly overlay: FederationOverlay,
+    private readonly reachability: Reachability,
+    private readonly stats: FederationStats,
+  ) {}
+
+  /** Opens a request to a server, `name` being the name of a key. Throws `PINYON_UNREACHABLE`: at once where it is known to be away. */
+  async open(name: string, head: RequestHead): Promise<Passage> {
+    if (this.reachability.away(name) !== undefined) {
+      this.stats.awayAnswers++;
+      throw new FederationError("PINYON_UNREACHABLE", "it did not answer a moment ago");
+    }
+    const passage = await this.#connect(name, head).catch((thrown: unknown) => {
+      const error = federationErrorOf(thrown);
+      if (error.code === "PINYON_UNREACHABLE") this.reachability.handleFailure(name);
+      throw error;
+    });
+    passage.answer.then(
+      ({ rawHeaders }) => {
+        if (AWAY_CODES.includes(headerValues(rawHeaders, CODE_HEADER)[0])) this.reachability.handleFailure(name);
+        else this.reachability.handleAlive(name);
+      },
+      () => {},
+    );
+    return passage;
+  }
+
+  /** A session may end between the moment it is given and its use; then nothing was sent, and a new one is as good. */
+  async #connect(name: string, head: RequestHead): Promise<Passage> {
+    const key = nameToKey(name)!;
+    try {
+      return http2Passage(await this.overlay.connect(key), name, head);
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== "PINYON_SESSION_ENDED") throw error;
+      return http2Passage(await this.overlay.connect(key), name, head);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+import type { Readable } from "node:stream";
+import { FederationError } from "./errors.js";
+import type { Passage } from "./exchange.js";
+import type { Timers } from "./overlay.js";
+
+/** An answer whose body is short. */
+export interface WholeAnswer {
+  readonly status: number;
+  readonly rawHeaders: readonly string[];
+  readonly body: Uint8Array;
+}
+
+/** A body as one piece. Throws `PINYON_TOO_LONG` where it has more than `bytesMax`. */
+export async function readWhole(body: Readable, bytesMax: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > bytesMax) throw new FederationError("PINYON_TOO_LONG", `more than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, sizeBytes);
+}
+
+/** Sends a short body and takes a short answer, all within `timeoutMs`. */
+export async function askWhole(
+  passage: Passage,
+  body: Uint8Array,
+  bytesMax: number,
+  timeoutMs: number,
+  timers: Timers,
+): Promise<WholeAnswer> {
+  const cancel = timers.after(timeoutMs, () => passage.destroy(new FederationError("PINYON_TIMEOUT")));
+  try {
+    passage.body.end(body);
+    const answer = await passage.answer;
+    return { ...answer, body: await readWhole(answer.body, bytesMax) };
+  } catch (error) {
+    passage.destroy();
+    throw error;
+  } finally {
+    cancel();
+  }
+}

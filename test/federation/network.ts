@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import type { ClientHttp2Session, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { type Duplex, duplexPair } from "node:stream";
+import { chooseCrypto } from "../../src/driver/choose-crypto.js";
+import { guardBodies, http2ClientOver, http2ServerOver } from "../../src/driver/http2.js";
+import type { FederationOverlay, RemoteNode } from "../../src/federation/overlay.js";
+import { keyToName, nameToKey } from "../../src/wire/name.js";
+
+const { crypto } = chooseCrypto(process.env);
+
+type Handler = (
+  remote: RemoteNode,
+  request: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+) => void;
+
+/** The network that federation is tested on, without a mesh: any two nodes are a pair of streams apart, with HTTP/2 on them. */
+export class TestNetwork {
+  readonly #nodes = new Map<string, TestNode>();
+
+  /** A node with a key of its own, or that of `seed`. */
+  join(suffix?: string, seed: Uint8Array = randomBytes(32)): TestNode {
+    const key = crypto.identityFromSeed(seed).publicKey;
+    const node = new TestNode(this, seed, keyToName(key, suffix));
+    this.#nodes.set(hex(key), node);
+    return node;
+  }
+
+  node(key: Uint8Array): TestNode | undefined {
+    return this.#nodes.get(hex(key));
+  }
+}
+
+/** A node of the test network: the overlay of one federation. */
+export class TestNode implements FederationOverlay {
+  readonly key: Uint8Array;
+  /** Answers what other nodes ask. */
+  handler: Handler = (_remote, request) => request.destroy();
+  /** False: nobody finds it. */
+  isOnline = true;
+  /** Times that it looked for another node. */
+  searches = 0;
+  readonly #sessions = new Map<TestNode, Session>();
+
+  constructor(
+    private readonly network: TestNetwork,
+    readonly seed: Uint8Array,
+    readonly name: string,
+  ) {
+    this.key = nameToKey(name)!;
+  }
+
+  async connect(key: Uint8Array): Promise<RemoteNode> {
+    this.searches++;
+    const other = this.network.node(key);
+    if (other === undefined || !other.isOnline || !this.isOnline) {
+      throw Object.assign(new Error("no way to the node was found"), { code: "PINYON_UNREACHABLE" });
+    }
+    let session = this.#sessions.get(other);
+    if (session === undefined || session.client.destroyed) {
+      session = open(this, other);
+      this.#sessions.set(other, session);
+    }
+    return session.remote;
+  }
+
+  /** Goes away: its sessions end, and nobody finds it. */
+  leave(): void {
+    this.isOnline = false;
+    for (const { client, wire } of this.#sessions.values()) {
+      client.destroy();
+      wire.destroy();
+    }
+    this.#sessions.clear();
+  }
+}
+
+interface Session {
+  readonly client: ClientHttp2Session;
+  readonly wire: Duplex;
+  readonly remote: RemoteNode;
+}
+
+function open(from: TestNode, to: TestNode): Session {
+  const [ours, theirs] = duplexPair();
+  const client = http2ClientOver(ours, to.name);
+  const asking: RemoteNode = { key: from.key, name: Promise.resolve(from.name), request: refuse };
+  http2ServerOver(theirs, (request, headers, raw) => to.handler(asking, request, headers, raw));
+  const remote: RemoteNode = {
+    key: to.key,
+    name: Promise.resolve(to.name),
+    request(headers, options) {
+      const request = client.request(headers, options);
+      guardBodies(request);
+      return request;
+    },
+  };
+  return { client, wire: ours, remote };
+}
+
+function refuse(): never {
+  throw new Error("a node is asked on a session of the asking node");
+}
+
+function hex(key: Uint8Array): string {
+  return Buffer.from(key).toString("hex");
+}

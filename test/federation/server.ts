@@ -1,0 +1,161 @@
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Test } from "tap";
+import { Clock } from "../../src/driver/clock.js";
+import { Federation } from "../../src/federation/federation.js";
+import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
+import { formatXMatrix } from "../../src/federation/x-matrix.js";
+import { nameToKey } from "../../src/wire/name.js";
+import { tempFolder } from "../daemon/temp-folder.js";
+import type { TestNetwork, TestNode } from "./network.js";
+
+export const SECRET = "the-secret-of-the-tests";
+export const KEY_ID = "ed25519:test";
+
+/** What a homeserver answers, by path; whatever else is asked gets 404. */
+export type Answers = Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>;
+
+export interface WholeAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+/** A homeserver of the tests' own, with the federation of its node. */
+export interface TestServer {
+  readonly node: TestNode;
+  readonly name: string;
+  readonly signer: Signer;
+  readonly federation: Federation;
+  readonly homeserver: Server;
+  /** Heads of the requests that reached the homeserver. */
+  readonly asked: IncomingMessage[];
+}
+
+interface Options {
+  readonly answers?: Answers;
+  readonly suffix?: string;
+  readonly fastRetries?: boolean;
+}
+
+/** Starts a homeserver and the federation of its node; they end with the test. */
+export async function startServer(t: Test, network: TestNetwork, options: Options = {}): Promise<TestServer> {
+  const { answers = {}, suffix, fastRetries = true } = options;
+  const node = network.join(suffix);
+  const { name, seed } = node;
+  const signer = new Signer(seed, name);
+  const asked: IncomingMessage[] = [];
+  const all: Answers = { ...answersOf(signer), ...answers };
+  const homeserver = createServer((request, response) => {
+    asked.push(request);
+    const answer = all[new URL(request.url!, "http://host").pathname];
+    if (answer !== undefined) return answer(request, response);
+    response.writeHead(404, { "content-type": "application/json" }).end('{"errcode":"M_UNRECOGNIZED"}');
+  });
+  await new Promise<void>((resolve) => homeserver.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => homeserver.close().closeAllConnections());
+  const kept = new Map<string, string>();
+  const federation = await Federation.start({
+    name,
+    seed,
+    overlay: node,
+    homeserver: {
+      url: { host: "127.0.0.1", port: (homeserver.address() as AddressInfo).port },
+      listen: { host: "127.0.0.1", port: 0 },
+      secret: SECRET,
+      fastRetries,
+    },
+    keyFolder: tempFolder(t),
+    caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
+    keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {} },
+    timers: new Clock(),
+    random: Math.random,
+  });
+  t.teardown(() => federation.stop());
+  node.handler = (...asking) => federation.handleRequest(...asking);
+  return { node, name, signer, federation, homeserver, asked };
+}
+
+/** What every homeserver of the tests answers. */
+function answersOf(signer: Signer): Answers {
+  const keys = {
+    server_name: signer.name,
+    verify_keys: { [KEY_ID]: { key: unpaddedBase64(nameToKey(signer.name)!) } },
+    old_verify_keys: {},
+    valid_until_ts: Date.now() + 86_400_000,
+  };
+  return {
+    "/_matrix/key/v2/server": (_request, response) => giveJson(response, signer.signJson(keys, KEY_ID)),
+    "/_matrix/federation/v1/version": (_request, response) => giveJson(response, { server: { name: "test" } }),
+    "/echo": (request, response) => request.pipe(response),
+  };
+}
+
+export function giveJson(response: ServerResponse, value: unknown): void {
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
+}
+
+export function* repeat(chunk: Uint8Array, count: number): Generator<Uint8Array> {
+  for (let i = 0; i < count; i++) yield chunk;
+}
+
+/** Where the homeserver of a server hands over what it asks of others. */
+export function addressOf({ federation }: TestServer): { host: string; port: number } {
+  return federation.address() as { host: string; port: number };
+}
+
+/** What a homeserver says with a request, the right credential and signature among it. */
+export function headersOf(
+  from: TestServer,
+  to: string,
+  method: string,
+  path: string,
+  content?: unknown,
+): Record<string, string> {
+  const signed = { method, path, destination: to, ...(content === undefined ? {} : { content }) };
+  return {
+    host: `${to}:80`,
+    connection: "close",
+    "proxy-authorization": `Bearer ${SECRET}`,
+    authorization: formatXMatrix(from.signer.authorization(signed, KEY_ID)),
+    ...(content === undefined ? {} : { "content-type": "application/json" }),
+  };
+}
+
+export interface Asking {
+  readonly method?: string;
+  readonly path: string;
+  readonly body?: unknown;
+  /** In place of the right ones. */
+  readonly headers?: Readonly<Record<string, string | string[]>>;
+}
+
+/** What a homeserver sends to its node, as Synapse does with `outbound_federation_restricted_to`. */
+export async function ask(from: TestServer, to: string, asking: Asking): Promise<WholeAnswer> {
+  const { method = "GET", path, body } = asking;
+  const outgoing = request({
+    ...addressOf(from),
+    method,
+    path: `https://${to}${path}`,
+    headers: { ...headersOf(from, to, method, path, body), ...asking.headers },
+  });
+  outgoing.end(body === undefined ? undefined : JSON.stringify(body));
+  const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once("response", resolve);
+    outgoing.once("error", reject);
+  });
+  let text = "";
+  for await (const chunk of incoming.setEncoding("utf8")) text += chunk;
+  return { status: incoming.statusCode!, headers: incoming.headers, body: text };
+}
+
+/** The stable code of an error's answer. */
+export function codeOf({ body }: WholeAnswer): unknown {
+  return (JSON.parse(body) as { errcode?: unknown }).errcode;
+}
+
+/** A text that nobody else has. */
+export function unique(): string {
+  return randomBytes(8).toString("hex");
+}

@@ -35,6 +35,11 @@ const secret = text(
   (value) => value.length >= SECRET_CHARS_MIN,
   `a text in quotes of at least ${SECRET_CHARS_MIN} characters, like the output of \`openssl rand -base64 32\``,
 );
+/** It stands in header fields and URLs, on both sides. */
+const credential = text(
+  (value) => value.length >= SECRET_CHARS_MIN && /^[\w.~-]+$/.test(value),
+  `a text of at least ${SECRET_CHARS_MIN} letters, digits and the signs -._~, like the output of \`openssl rand -hex 32\``,
+);
 const suffix = text(
   (value) => isServerName(keyToName(new Uint8Array(KEY_BYTES), value)),
   "a domain in lower case, like pinyon.alt or gateway.example",
@@ -116,11 +121,11 @@ export const ConfigSchema = z
             "Where the homeserver hands over what it sends to other servers: host:port, or `unix:/path/of/socket`. Loopback, unless you know better.",
           )
           .meta({ examples: [DEFAULT_FEDERATION] }),
-        secret: secret
+        secret: credential
           .describe(
             "What the homeserver must show there: `worker_replication_secret` of Synapse, the password in Dendrite's HTTPS_PROXY.",
           )
-          .meta({ examples: ["the output of `openssl rand -hex 32`"] }),
+          .meta({ examples: ["<64 hex digits>"] }),
         fastRetries: z
           .boolean({ error: "true or false" })
           .default(false)

@@ -1,3 +1,4 @@
+import { newFederationStats } from "../federation/stats.js";
 import {
   type DialerStats,
   type DiscoveryStats,
@@ -9,6 +10,7 @@ import {
 } from "../link/stats.js";
 import type { ControlStats } from "./control-server.js";
 import type { Daemon } from "./daemon.js";
+import { federationMetrics } from "./federation-metrics.js";
 import { counters, gauge, type Metric, sum } from "./metrics.js";
 import { nodeMetrics } from "./node-metrics.js";
 import { VERSION } from "./version.js";
@@ -31,6 +33,7 @@ export function daemonMetrics(daemon: Daemon): Metric[] {
     ...nodeMetrics(() => overlay.status()),
     ...linkMetrics(daemon),
     ...controlMetrics(daemon),
+    ...federationMetrics(() => daemon.federation?.stats ?? newFederationStats()),
   ];
 }
 

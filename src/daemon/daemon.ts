@@ -3,6 +3,7 @@ import { Clock } from "../driver/clock.js";
 import { Overlay } from "../driver/overlay.js";
 import type { OverlaySession } from "../driver/overlay-session.js";
 import { systemRandom } from "../driver/random.js";
+import type { Federation } from "../federation/federation.js";
 import { selfSignedCertificate } from "../link/certificate.js";
 import { Discovery } from "../link/discovery.js";
 import type { Link } from "../link/link.js";
@@ -24,7 +25,9 @@ import { openListeners } from "./listeners.js";
 import type { Log } from "./logs.js";
 import { metricsRegistry } from "./metrics.js";
 import { MetricsServer } from "./metrics-server.js";
+import { openFederation } from "./open-federation.js";
 import { Peers } from "./peers.js";
+import { Remotes } from "./remotes.js";
 import { controlPath, lockStateFolder } from "./state-folder.js";
 import { keyHex } from "./target.js";
 
@@ -34,7 +37,7 @@ export interface DaemonOptions {
   readonly config: Config;
   readonly crypto: CryptoChoice;
   readonly log: Log;
-  /** Takes each session with another node, whoever asked for it. */
+  /** Takes each session with another node, whoever asked for it; without it federation does. */
   readonly onSession?: (session: OverlaySession) => void;
 }
 
@@ -49,7 +52,7 @@ interface Found {
 
 /**
  * A node with all that it needs to run. It starts in this order: lock and state, node, listeners, control socket, metrics, peers,
- * discovery; what fails on the way undoes what was done. It stops in the opposite order.
+ * federation, discovery; what fails on the way undoes what was done. It stops in the opposite order.
  */
 export class Daemon {
   readonly clock = new Clock();
@@ -63,9 +66,11 @@ export class Daemon {
   discovery: Discovery | undefined;
   control: ControlServer | undefined;
   metrics: MetricsServer | undefined;
+  federation: Federation | undefined;
   /** Errors that nobody caught. */
   faults = 0;
   readonly #kept: KeptState;
+  readonly #remotes: Remotes;
   readonly #seed: Uint8Array;
   #stopped: Promise<void> | undefined;
 
@@ -98,7 +103,8 @@ export class Daemon {
     this.#kept = kept;
     this.#seed = seed;
     const node = makeNode(options, found, this.clock.nowMs());
-    this.name = keyToName(node.key);
+    this.name = keyToName(node.key, config.suffix);
+    this.#remotes = new Remotes(() => this.overlay, this.name, this.clock);
     this.overlay = new Overlay({
       node,
       timers: this.clock,
@@ -106,7 +112,7 @@ export class Daemon {
       onLocator: (locator) => kept.saveLocator(locator),
       onLinkUp: (link, key) => this.#handleLinkUp(link, key),
       onLinkDown: (link, key, { code, reason }) => this.#handleLinkDown(link, key, code, reason),
-      ...(onSession === undefined ? {} : { onSession }),
+      onSession: onSession ?? ((session) => this.#remotes.handleSession(session)),
     });
     this.peers = new Peers({
       key: node.key,
@@ -147,15 +153,29 @@ export class Daemon {
   async #open(addedPeers: readonly string[]): Promise<void> {
     const { folder, config, log } = this.options;
     this.listeners = await openListeners(config.listen, {
-      certificate: await selfSignedCertificate(this.#seed, this.name),
+      certificate: await selfSignedCertificate(this.#seed, keyToName(this.overlay.node.key)),
       timers: this.clock,
       onLink: (link) => this.overlay.attach(link),
     });
     this.control = await ControlServer.listen(controlPath(folder), (request) => answerRequest(this, request), log);
     this.metrics = await MetricsServer.open(metricsRegistry(daemonMetrics(this)), config.metrics.listen, log);
+    this.federation = await this.#openFederation();
     for (const uri of config.peers) if (!this.peers.has(uri)) this.peers.add(uri, "config");
     for (const text of addedPeers) this.#addKept(text);
     if (config.discovery.enabled) this.#discover();
+  }
+
+  async #openFederation(): Promise<Federation> {
+    const federation = await openFederation({
+      ...this.options,
+      name: this.name,
+      seed: this.#seed,
+      overlay: this.#remotes,
+      timers: this.clock,
+      warn: (text) => this.warn(text),
+    });
+    this.#remotes.onRequest = (...request) => federation.handleRequest(...request);
+    return federation;
   }
 
   /** An added peer that stands in the config file by now is that file's. */
@@ -186,6 +206,7 @@ export class Daemon {
 
   #handleLinkUp(link: Link, key: Uint8Array): void {
     this.options.log.info({ peer: keyToName(key), address: link.remote, dialled: link.dialled }, "link up");
+    if (this.links.size === 0) this.federation?.handleConnected();
     this.links.set(keyHex(key), link);
     this.peers.handleLinkUp(link, key);
   }
@@ -206,6 +227,7 @@ export class Daemon {
     this.peers.stop();
     await this.control?.close();
     await this.metrics?.close();
+    await this.federation?.stop();
     const links = [this.discovery?.stop(), this.overlay.stop(), ...this.listeners.map((listener) => listener.close())];
     await within(STOP_LINKS_MS, Promise.allSettled(links));
     await this.#kept.flush();

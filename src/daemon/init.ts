@@ -3,6 +3,7 @@ import { chooseCrypto } from "../driver/choose-crypto.js";
 import { systemRandom } from "../driver/random.js";
 import { keyToName } from "../wire/name.js";
 import { createAtomic } from "./atomic-file.js";
+import { readConfig } from "./config-file.js";
 import { configTemplate } from "./config-template.js";
 import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
 import { createKey, keyPath, readKey, SEED_BYTES } from "./key-file.js";
@@ -36,7 +37,7 @@ export async function initNode(
     throw new PinyonError(ErrorCode.CONFIG, `${configFile}: cannot be written: ${messageOf(error)}`, { cause: error });
   });
   const { crypto } = chooseCrypto(process.env);
-  const name = keyToName(crypto.identityFromSeed(seed).publicKey);
+  const name = keyToName(crypto.identityFromSeed(seed).publicKey, readConfig(configFile).suffix);
   return { name, keyFile: keyPath(folder), configFile };
 }
 

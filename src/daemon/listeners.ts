@@ -23,7 +23,9 @@ export async function openListeners(
   try {
     for (const address of addresses.filter((one) => !isIncluded(one, addresses))) {
       const open = openListener({ ...options, admit: () => true }, address);
-      listeners.push(await open.catch((error: unknown) => Promise.reject(listenError(error, address, "listen"))));
+      listeners.push(
+        await open.catch((error: unknown) => Promise.reject(listenError(error, formatHostPort(address), "listen"))),
+      );
     }
   } catch (error) {
     await Promise.all(listeners.map((listener) => listener.close()));
@@ -72,15 +74,16 @@ export async function firstFree<T>(first: number, key: string, open: (port: numb
 }
 
 /** Why a configured address cannot be listened on, for a person. */
-export function listenError(error: unknown, address: HostPort, key: string): PinyonError {
+export function listenError(error: unknown, address: string, key: string): PinyonError {
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: "another program listens there: stop it, or change",
-    EACCES: "this user may not listen on that port: choose one above 1023 in",
+    EACCES: "this user may not listen there: choose a port above 1023, or a folder that is the user's, in",
+    ENOENT: "there is no such folder: change",
     EADDRNOTAVAIL: "this machine has no such address: change",
     ENOTFOUND: "the host name is unknown: change",
   };
   const reason = reasons[systemCode(error) ?? ""] ?? `${messageOf(error)}: change`;
-  return new PinyonError(ErrorCode.LISTEN, `${formatHostPort(address)}: ${reason} \`${key}\` in the config file`, {
+  return new PinyonError(ErrorCode.LISTEN, `${address}: ${reason} \`${key}\` in the config file`, {
     cause: error,
   });
 }

@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
 import { DEFAULT_METRICS } from "./config.js";
-import type { HostPort } from "./host-port.js";
+import { formatHostPort, type HostPort } from "./host-port.js";
 import { METRICS_CLIENTS_MAX, METRICS_HEADER_BYTES_MAX } from "./limits.js";
 import { firstFree, listenError } from "./listeners.js";
 import type { Log } from "./logs.js";
@@ -41,7 +41,7 @@ export class MetricsServer {
       await firstFree(port, "metrics.listen", (free) => server.#listen({ host, port: free }));
     } else {
       await server.#listen(address).catch((error: unknown) => {
-        throw listenError(error, address, "metrics.listen");
+        throw listenError(error, formatHostPort(address), "metrics.listen");
       });
     }
     return server;

@@ -28,7 +28,7 @@ t.test("a file with every key is read", async (t) => {
       `network: {id: home, secret: 'sixteen characters', roots: [${HEX}]}`,
       `allow: [${HEX}]`,
       "suffix: gateway.example",
-      "homeserver: {url: 'http://[::1]:8008/', listen: 'unix:/run/pinyon/federation.sock', secret: 'sixteen characters'}",
+      "homeserver: {url: 'http://[::1]:8008/', listen: 'unix:/run/pinyon/federation.sock', secret: 'sixteen-characters'}",
       "leaf: true",
       "discovery: {enabled: false}",
       "metrics: {listen: 127.0.0.1:9}",
@@ -49,7 +49,7 @@ t.test("a file with every key is read", async (t) => {
   t.same(config.homeserver, {
     url: { host: "::1", port: 8008 },
     listen: { path: "/run/pinyon/federation.sock" },
-    secret: "sixteen characters",
+    secret: "sixteen-characters",
     fastRetries: false,
   });
   t.same(config.metrics.listen, { host: "127.0.0.1", port: 9 });

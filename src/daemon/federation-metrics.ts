@@ -1,0 +1,37 @@
+import type { FederationStats } from "../federation/stats.js";
+import { counters, type Metric } from "./metrics.js";
+
+/** The figures of federation. */
+export function federationMetrics(read: () => FederationStats): Metric[] {
+  return [
+    ...counters<FederationStats>("federation", read, {
+      outboundRequests: "Requests of the homeserver to other servers.",
+      outboundAnswers: "Those that were passed on and answered.",
+      inboundRequests: "Requests of other servers to the homeserver.",
+      inboundAnswers: "Those that were passed on and answered.",
+      connectionsRefused: "Connections of the homeserver that were not taken because there were too many.",
+      tlsFailures: "TLS handshakes of the homeserver that failed.",
+      keyResponsesKept: "Key responses kept after a check.",
+      keyResponsesServed: "Key responses served while their origin was away.",
+      keyResponsesRefused: "Key responses that are not signed by the key of their name.",
+      keyResponseEvictions: "Key responses thrown away for newer ones.",
+      keyFileErrors: "Failures to read or write a kept key response.",
+      keyAnswersCut: "Answers from what is kept that were cut because they were too long.",
+      awayAnswers: "Requests answered at once because their destination is known to be away.",
+      destinationEvictions: "Destinations forgotten because there were too many.",
+      wakeUpsSent: "Wake-ups sent to other homeservers.",
+      wakeUpsAsked: "Wake-ups asked of other nodes.",
+      wakeUpsHeld: "Wake-ups that were asked for and held back by their rate.",
+      wakeUpsNotOwed: "Times that no wake-up could be promised because too many are owed.",
+      wakeUpsGivenUp: "Wake-ups that are no longer looked for: their server never came back.",
+      recentPeerEvictions: "Servers forgotten among those to wake because there were too many.",
+    }),
+    errors("outbound", "Requests of the homeserver answered with an error of this node.", () => read().outboundErrors),
+    errors("inbound", "Requests of other servers answered with an error of this node.", () => read().inboundErrors),
+  ];
+}
+
+function errors(direction: string, help: string, read: () => Readonly<Record<string, number>>): Metric {
+  const name = `pinyon_federation_${direction}_errors_total`;
+  return { name, kind: "counter", help, label: "code", read: () => Object.entries(read()) };
+}

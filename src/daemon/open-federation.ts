@@ -1,0 +1,59 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Federation } from "../federation/federation.js";
+import type { FederationOverlay, Timers } from "../federation/overlay.js";
+import { WakeUpStateSchema } from "../federation/wake-ups.js";
+import { writeAtomic } from "./atomic-file.js";
+import type { Config } from "./config.js";
+import { formatEndpoint } from "./endpoint.js";
+import { systemCode } from "./errors.js";
+import { KeptFile } from "./kept-file.js";
+import { listenError } from "./listeners.js";
+
+export interface FederationParts {
+  /** The state folder. */
+  readonly folder: string;
+  readonly config: Config;
+  /** This node's server name, and the seed of its key. */
+  readonly name: string;
+  readonly seed: Uint8Array;
+  readonly overlay: FederationOverlay;
+  readonly timers: Timers;
+  /** Told in a sentence what a person should look at. */
+  readonly warn: (text: string) => void;
+}
+
+/** Starts federation with what it keeps in the state folder. Throws `PINYON_LISTEN`. */
+export async function openFederation(parts: FederationParts): Promise<Federation> {
+  const { folder, config, name, seed, overlay, timers, warn } = parts;
+  const { homeserver } = config;
+  try {
+    return await Federation.start({
+      name,
+      seed,
+      overlay,
+      homeserver,
+      keyFolder: join(folder, "keys"),
+      caFiles: {
+        read: (file) => readIfThere(join(folder, file)),
+        write: (file, text) => writeAtomic(join(folder, file), text),
+      },
+      keptWakeUps: new KeptFile(join(folder, "wake-ups"), WakeUpStateSchema, { recent: [], owed: [] }, warn),
+      timers,
+      random: Math.random,
+    });
+  } catch (error) {
+    if (homeserver === undefined || !LISTEN_CODES.includes(systemCode(error) ?? "")) throw error;
+    throw listenError(error, formatEndpoint(homeserver.listen), "homeserver.listen");
+  }
+}
+
+/** What the system says of an address that cannot be listened on. */
+const LISTEN_CODES: readonly string[] = ["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOTFOUND", "ENOENT"];
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, "utf8").catch((error: unknown) => {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  });
+}

@@ -36,15 +36,15 @@ function answerOf(outgoing: ClientRequest): Promise<Answer> {
       resolve({ status: incoming.statusCode ?? 502, rawHeaders: incoming.rawHeaders, body: incoming });
     });
     outgoing.on("error", (error) => reject(homeserverError(error)));
-    outgoing.once("upgrade", () =>
-      reject(new FederationError("PINYON_HOMESERVER", "it answered with another protocol")),
-    );
+    outgoing.once("upgrade", () => reject(new FederationError("PINYON_HOMESERVER_ANSWER", "another protocol")));
   });
   answer.catch(() => {});
   return answer;
 }
 
-function homeserverError(error: Error): FederationError {
+/** One request that goes wrong says nothing of the next one; a connection that cannot be made does. */
+function homeserverError(error: Error & { syscall?: string }): FederationError {
   if (error instanceof FederationError) return error;
-  return new FederationError("PINYON_HOMESERVER", error.message, { cause: error });
+  const code = error.syscall === "connect" ? "PINYON_HOMESERVER" : "PINYON_HOMESERVER_ANSWER";
+  return new FederationError(code, error.message, { cause: error });
 }

@@ -158,7 +158,7 @@ export class Outbound {
     const { servers, timers } = this.#options;
     const passage = await servers.open(destination, head);
     const answer = await askWhole(passage, body, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, timers);
-    if (answer.status >= 500) throw new FederationError("PINYON_HOMESERVER", `it answered ${answer.status}`);
+    if (answer.status >= 500) throw new FederationError("PINYON_HOMESERVER_ANSWER", `it answered ${answer.status}`);
     return answer;
   }
 }
@@ -167,7 +167,7 @@ const AWAY = "PINYON_UNREACHABLE";
 const POSTPONED = "what waits for it is to be sent when it is back, which it will tell";
 const NOT_FOUND = { status: 404 };
 
-const ABSENCE: readonly string[] = ["PINYON_UNREACHABLE", "PINYON_HOMESERVER", "PINYON_TIMEOUT", "PINYON_BODY_BROKEN"];
+const ABSENCE: readonly string[] = [AWAY, "PINYON_HOMESERVER_ANSWER", "PINYON_TIMEOUT", "PINYON_BODY_BROKEN"];
 
 function isAbsence(error: unknown): boolean {
   return ABSENCE.includes(federationErrorOf(error).code);

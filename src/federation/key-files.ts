@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isServerName } from "../wire/name.js";
 import { KEY_FILES_MAX, KEY_RESPONSE_BYTES_MAX } from "./config.js";
@@ -81,7 +81,7 @@ export class KeyFolder implements KeyFiles {
     for (const name of this.#names) {
       if (this.#names.size <= this.filesMax) return;
       this.#names.delete(name);
-      await unlink(join(this.path, name));
+      await rm(join(this.path, name), { force: true });
       this.stats.keyResponseEvictions++;
     }
   }

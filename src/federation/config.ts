@@ -86,7 +86,7 @@ export const ASKED_MAX = 100;
  * 10 s, 500 are under way where every one hangs.
  */
 export const ASKED_GAP_MS = 50;
-/** What is kept on disk is written at most so often, in ms: after a change of who is on the lists, and of their order alone. */
+/** What is kept on disk is written at most so often, in ms: for a change of who is on the lists, and for one of their order alone. */
 export const KEEP_CHANGE_MS = 1_000;
 export const KEEP_ORDER_MS = 60_000;
 

@@ -76,6 +76,7 @@ export class WakeUps {
   #cancelSave: (() => void) | undefined;
   /** When it will be saved; after a stop, in the past. */
   #saveMs = Number.POSITIVE_INFINITY;
+  #savedMs = NEVER_MS;
 
   constructor(options: WakeUpsOptions) {
     const { timers, random } = options;
@@ -109,7 +110,7 @@ export class WakeUps {
     for (const retries of [this.#asks, this.#wakes, this.#answers]) retries.stop();
     this.#cancelRound?.();
     if (this.#cancelSave !== undefined) this.#save();
-    this.#saveMs = Number.NEGATIVE_INFINITY;
+    this.#saveMs = NEVER_MS;
   }
 
   /** Federation traffic passed with that server. */
@@ -122,7 +123,7 @@ export class WakeUps {
       this.#recent.delete(oldest);
       this.#options.stats.recentPeerEvictions++;
     }
-    this.#saveWithin(wokenMs === undefined ? KEEP_CHANGE_MS : KEEP_ORDER_MS);
+    this.#saveLater(wokenMs === undefined ? KEEP_CHANGE_MS : KEEP_ORDER_MS);
   }
 
   /**
@@ -139,7 +140,7 @@ export class WakeUps {
       this.#asks.add(name, (0.5 + 0.5 * random()) * OWED_BACK_OFF.firstMs);
     }
     this.#owed.set(name, wallMs());
-    this.#saveWithin(KEEP_CHANGE_MS);
+    this.#saveLater(KEEP_CHANGE_MS);
     return true;
   }
 
@@ -192,7 +193,7 @@ export class WakeUps {
   #forget(name: string): void {
     this.#owed.delete(name);
     this.#asks.delete(name);
-    this.#saveWithin(KEEP_CHANGE_MS);
+    this.#saveLater(KEEP_CHANGE_MS);
   }
 
   async #ask(name: string): Promise<boolean> {
@@ -220,19 +221,21 @@ export class WakeUps {
     return true;
   }
 
-  #saveWithin(delayMs: number): void {
+  /** Saves as soon as the last time is `gapMs` past. */
+  #saveLater(gapMs: number): void {
     const { timers } = this.#options;
-    const saveMs = timers.nowMs() + delayMs;
+    const saveMs = Math.max(timers.nowMs(), this.#savedMs + gapMs);
     if (saveMs >= this.#saveMs) return;
     this.#cancelSave?.();
     this.#saveMs = saveMs;
-    this.#cancelSave = timers.after(delayMs, () => this.#save());
+    this.#cancelSave = timers.after(saveMs - timers.nowMs(), () => this.#save());
   }
 
   #save(): void {
     this.#cancelSave?.();
     this.#cancelSave = undefined;
     this.#saveMs = Number.POSITIVE_INFINITY;
+    this.#savedMs = this.#options.timers.nowMs();
     this.#options.kept.save({
       recent: [...this.#recent.keys()].toReversed(),
       owed: [...this.#owed].map(([name, toldWallMs]) => ({ name, toldWallMs })),

@@ -1,4 +1,5 @@
 import { ErrorCode, pinyonCode } from "../daemon/errors.js";
+import { HomeserverCode } from "../homeserver/errors.js";
 
 /** What the exit code of `pinyon` says; docs/running-a-node.md has the same table. */
 export const ExitCode = {
@@ -22,6 +23,15 @@ const TO_MEND: ReadonlySet<string> = new Set([
   ErrorCode.EXISTS,
   ErrorCode.REQUEST,
   ErrorCode.TARGET,
+  HomeserverCode.FILE,
+  HomeserverCode.NAME,
+  HomeserverCode.KEY,
+  HomeserverCode.LISTENER,
+  HomeserverCode.WORKERS,
+  HomeserverCode.CONNECTED,
+  HomeserverCode.NOT_CONNECTED,
+  HomeserverCode.EDITED,
+  HomeserverCode.FOLDER,
   "PINYON_PEER_URI",
   "PINYON_SELF",
   "PINYON_CRYPTO_UNKNOWN",

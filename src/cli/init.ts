@@ -1,7 +1,6 @@
 import { Command } from "commander";
-import { configPath } from "../daemon/state-folder.js";
 import { print, table } from "./output.js";
-import { commandText, folderOf } from "./settings.js";
+import { commandText, configFilePath, folderOf } from "./settings.js";
 
 export function initCommand(): Command {
   return new Command("init")
@@ -9,8 +8,7 @@ export function initCommand(): Command {
     .action(async (_options: object, command: Command) => {
       const { initNode } = await import("../daemon/init.js");
       const folder = folderOf(command);
-      const configFile = command.optsWithGlobals<{ config?: string }>().config ?? configPath(folder);
-      const node = await initNode(folder, configFile);
+      const node = await initNode(folder, configFilePath(command));
       print(
         `Made a node in ${folder}`,
         ...table([

@@ -1,5 +1,6 @@
-import { Command } from "commander";
+import { Command, type Option } from "commander";
 import { VERSION } from "../daemon/version.js";
+import { homeserverCommand } from "./homeserver.js";
 import { initCommand } from "./init.js";
 import { lookupCommand } from "./lookup.js";
 import { peerCommand } from "./peer.js";
@@ -15,6 +16,7 @@ export function program(): Command {
     .version(VERSION)
     .option("--config <file>", "config file (default: pinyon.yaml in the state folder, where there is one)")
     .option("--state <folder>", "state folder, one per node (default: ~/.local/state/pinyon)")
+    .enablePositionalOptions()
     .helpCommand(false)
     .addHelpText(
       "after",
@@ -28,13 +30,22 @@ export function program(): Command {
     pingCommand(),
     traceCommand(),
     lookupCommand(),
+    homeserverCommand(),
   ]) {
     root.addCommand(command);
   }
   for (const command of withSubcommands(root)) {
     command.exitOverride().showHelpAfterError("Run it with --help to see what it takes.");
+    for (const option of root.options) if (command !== root) takeBehind(root, command, option);
   }
   return root;
+}
+
+/** An option of the program may stand behind a command as well, unless the command has another use for it. */
+function takeBehind(root: Command, command: Command, option: Option): void {
+  if (option.long === "--version" || command.options.some(({ long }) => long === option.long)) return;
+  command.addOption(option);
+  command.on(`option:${option.name()}`, (value: string) => root.setOptionValue(option.attributeName(), value));
 }
 
 /** Settings of a command do not pass on to commands added to it. */

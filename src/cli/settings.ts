@@ -5,16 +5,32 @@ import type { Command } from "commander";
 import { ControlClient } from "../daemon/control-client.js";
 import { configPath, controlPath, stateFolderPath } from "../daemon/state-folder.js";
 
-/** The state folder that a command is about. */
-export function folderOf(command: Command): string {
-  return stateFolderPath(command.optsWithGlobals<{ state?: string }>().state, process.env);
+/** The options that say which node a command is about; `program.ts` takes them before a command and behind it. */
+interface NodeOptions {
+  readonly state?: string;
+  readonly config?: string;
 }
 
-/** The config file named by --config; else the one in the state folder; undefined where there is none. */
+function nodeOptions(command: Command): NodeOptions {
+  let root = command;
+  while (root.parent !== null) root = root.parent;
+  return root.opts<NodeOptions>();
+}
+
+/** The state folder that a command is about. */
+export function folderOf(command: Command): string {
+  return stateFolderPath(nodeOptions(command).state, process.env);
+}
+
+/** The config file named by --config, else the one in the state folder, which may not be there. */
+export function configFilePath(command: Command): string {
+  return nodeOptions(command).config ?? configPath(folderOf(command));
+}
+
+/** The same; undefined where none is named and the state folder has none. */
 export function configFileOf(command: Command): string | undefined {
-  const { config } = command.optsWithGlobals<{ config?: string }>();
-  const own = configPath(folderOf(command));
-  return config ?? (existsSync(own) ? own : undefined);
+  const file = configFilePath(command);
+  return nodeOptions(command).config !== undefined || existsSync(file) ? file : undefined;
 }
 
 /** Asks the daemon of a command's state folder something. Throws `PINYON_NOT_RUNNING`, or what the daemon says. */
@@ -38,7 +54,7 @@ export function programText(): string {
 
 /** The same with what it takes to mean the same node. */
 export function commandText(command: Command): string {
-  const { state, config } = command.optsWithGlobals<{ state?: string; config?: string }>();
+  const { state, config } = nodeOptions(command);
   const flags = [
     ...(state === undefined ? [] : ["--state", state]),
     ...(config === undefined ? [] : ["--config", config]),

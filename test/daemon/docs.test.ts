@@ -7,6 +7,7 @@ import { configTemplate } from "../../src/daemon/config-template.js";
 import { ERROR_TEXT } from "../../src/daemon/errors.js";
 import { ERROR_TEXT as OVERLAY_TEXT } from "../../src/driver/errors.js";
 import { FEDERATION_TEXT } from "../../src/federation/errors.js";
+import { ERROR_TEXT as HOMESERVER_TEXT } from "../../src/homeserver/errors.js";
 import { heldFile, heldTable, readPage } from "./held.js";
 
 const SOURCES = new URL("../../../src/", import.meta.url);
@@ -26,7 +27,12 @@ t.test("docs/config.md has every key with type, default and meaning", async (t) 
 });
 
 t.test("the guide has every error code and exit code", async (t) => {
-  const texts: Readonly<Record<string, string>> = { ...FEDERATION_TEXT, ...OVERLAY_TEXT, ...ERROR_TEXT };
+  const texts: Readonly<Record<string, string>> = {
+    ...FEDERATION_TEXT,
+    ...OVERLAY_TEXT,
+    ...HOMESERVER_TEXT,
+    ...ERROR_TEXT,
+  };
   const codes = Object.keys(texts).sort();
   const errors = codes.map((code) => [`\`${code}\``, texts[code]!]);
   heldTable(t, "running-a-node.md", "## Error codes", ["code", "what it means"], errors);

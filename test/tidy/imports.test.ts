@@ -13,7 +13,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   driver: [...PURE, "link"],
   federation: [],
   daemon: [...PURE, "link", "driver", "federation"],
-  cli: [...PURE, "link", "driver", "federation", "daemon"],
+  homeserver: ["wire", "federation", "daemon"],
+  cli: [...PURE, "link", "driver", "federation", "daemon", "homeserver"],
   sim: PURE,
 };
 

@@ -25,7 +25,19 @@ const TOP = [
   "tsconfig.json",
   "tsconfig.pure.json",
 ];
-const SRC = ["wire", "crypto", "router", "session", "node", "link", "driver", "federation", "daemon", "cli"];
+const SRC = [
+  "wire",
+  "crypto",
+  "router",
+  "session",
+  "node",
+  "link",
+  "driver",
+  "federation",
+  "daemon",
+  "homeserver",
+  "cli",
+];
 
 t.test("nothing stands at the top or in src that has no place there", async (t) => {
   t.same(

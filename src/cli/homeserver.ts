@@ -1,0 +1,70 @@
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type Endpoint, parseEndpoint } from "../daemon/endpoint.js";
+import { KINDS, type Kind } from "../homeserver/kind.js";
+import type { ConnectOptions } from "./homeserver-verbs.js";
+
+/** Editing files takes longer to load than the other commands take in all. */
+const verbs = () => import("./homeserver-verbs.js");
+
+export function homeserverCommand(): Command {
+  return new Command("homeserver")
+    .description("join the node with the Matrix homeserver beside it, which keeps its files' layout and can be undone")
+    .addCommand(connectCommand());
+}
+
+function connectCommand(): Command {
+  return editing("connect", "show how the homeserver's files are to change, and change them with --apply")
+    .option("--config <file>", "the homeserver's configuration file: homeserver.yaml, dendrite.yaml")
+    .addOption(
+      new Option("--new <folder>", "make a new homeserver there instead, under the node's name").conflicts("config"),
+    )
+    .option(
+      "--port <number>",
+      "port of the homeserver on 127.0.0.1: of a new one, or of a Dendrite (default: 8008)",
+      port,
+    )
+    .option(
+      "--listen <address>",
+      "where the node takes its federation, host:port or unix:/path (default: a free port)",
+      endpoint,
+    )
+    .action(async (kind: Kind, options: ConnectOptions, command: Command) => {
+      if (options.config === undefined && options.new === undefined) {
+        command.error("error: expected --config <file> or --new <folder>");
+      }
+      await (await verbs()).connect(kind, options, command);
+    });
+}
+
+/** A verb that changes files. */
+function editing(name: string, description: string): Command {
+  return verb(name, description)
+    .option("--apply", "change the files; each is kept beside itself first")
+    .addOption(new Option("--dry-run", "only show the change, as without --apply").conflicts("apply"));
+}
+
+function verb(name: string, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .argument("<kind>", KINDS.join(" or "), kindOf)
+    .option("--json", "as JSON");
+}
+
+function kindOf(text: string): Kind {
+  const kind = KINDS.find((known) => known === text);
+  if (kind === undefined) throw new InvalidArgumentError(`Expected ${KINDS.join(" or ")}.`);
+  return kind;
+}
+
+function port(text: string): number {
+  const number = Number(text);
+  if (!Number.isInteger(number) || number < 1 || number > 65_535)
+    throw new InvalidArgumentError("Expected 1 to 65535.");
+  return number;
+}
+
+function endpoint(text: string): Endpoint {
+  const value = parseEndpoint(text);
+  if (value === undefined) throw new InvalidArgumentError("Expected host:port or unix:/path/of/socket.");
+  return value;
+}

@@ -1,0 +1,130 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { DEFAULT_FEDERATION } from "../daemon/config.js";
+import type { Endpoint } from "../daemon/endpoint.js";
+import { systemCode } from "../daemon/errors.js";
+import { parseHostPort } from "../daemon/host-port.js";
+import { HomeserverCode, homeserverError } from "./errors.js";
+import { configFile } from "./examine.js";
+import { firstFree, requireFree } from "./free-port.js";
+import type { Homeserver, Join } from "./homeserver.js";
+import type { OwnNode } from "./own-node.js";
+import { editText, type FileChange, marks, nodeConfigChange, type Plan } from "./plan.js";
+import { requireUnconnected } from "./record.js";
+import { readText } from "./text-file.js";
+
+/** The port of a homeserver's plain HTTP listener where nothing else is said. */
+const DEFAULT_HOMESERVER_PORT = 8_008;
+const SECRET_BYTES = 32;
+
+/** What a person may choose of a join. */
+export interface JoinOptions {
+  /** The port of the homeserver's listener on 127.0.0.1, where its file does not tell; unset: 8008. */
+  readonly port?: number | undefined;
+  /** Where the daemon is to take what the homeserver sends; unset: the first free port from 18200. */
+  readonly listen?: Endpoint | undefined;
+}
+
+/** What joins a homeserver that is there, by its configuration file, with a node. */
+export async function planConnect(
+  homeserver: Homeserver,
+  node: OwnNode,
+  config: string,
+  options: JoinOptions,
+): Promise<Plan> {
+  await requireUnconnected(node.folder);
+  const before = await readText(config);
+  const file = configFile(before.path, before.text);
+  const found = await homeserver.examine(file, node);
+  const meeting: Join = {
+    url: found.url ?? ownUrl(options.port),
+    listen: await listenEndpoint(options.listen),
+    secret: found.secret ?? newSecret(),
+  };
+  const after = editText(before.text, file.path, homeserver.settings(meeting, file.values), marks(homeserver.kind));
+  return {
+    kind: homeserver.kind,
+    config: file.path,
+    newFolder: undefined,
+    files: [
+      ...(after === before.text ? [] : [{ path: file.path, before, after }]),
+      ...companions(homeserver, node, dirname(file.path), meeting),
+      await nodeConfigChange(node, homeserver, meeting),
+    ],
+    join: meeting,
+    secrets: [meeting.secret],
+  };
+}
+
+/** What makes a new homeserver under a node's name in a folder that is empty or not there. */
+export async function planNew(
+  homeserver: Homeserver,
+  node: OwnNode,
+  target: string,
+  options: JoinOptions,
+): Promise<Plan> {
+  await requireUnconnected(node.folder);
+  const folder = resolve(target);
+  await refuseFull(folder);
+  const url = ownUrl(options.port);
+  await requireFree(url, "choose another port for the homeserver with --port");
+  const meeting: Join = { url, listen: await listenEndpoint(options.listen), secret: newSecret() };
+  const { config, others, secrets } = homeserver.make({ folder, port: url.port, node, secret: newSecret });
+  const path = join(folder, homeserver.configName);
+  const joined = editText(config, path, homeserver.settings(meeting, {}), marks(homeserver.kind));
+  const created = [[path, joined] as const, ...[...others].map(([name, text]) => [join(folder, name), text] as const)];
+  return {
+    kind: homeserver.kind,
+    config: path,
+    newFolder: folder,
+    files: [
+      ...created.map(([path, after]) => ({ path, before: undefined, after })),
+      ...companions(homeserver, node, folder, meeting),
+      await nodeConfigChange(node, homeserver, meeting),
+    ],
+    join: meeting,
+    secrets: [meeting.secret, ...secrets],
+  };
+}
+
+function companions(homeserver: Homeserver, node: OwnNode, folder: string, meeting: Join): FileChange[] {
+  return [...homeserver.companions(meeting, node)].map(([name, after]) => {
+    const path = join(folder, name);
+    if (!existsSync(path)) return { path, before: undefined, after };
+    throw homeserverError(
+      HomeserverCode.FILE,
+      `${path}: there is such a file already, and it is never overwritten: move it away`,
+    );
+  });
+}
+
+function ownUrl(port = DEFAULT_HOMESERVER_PORT) {
+  return { host: "127.0.0.1", port };
+}
+
+/** The endpoint asked for, if it is free, else the first free port. */
+async function listenEndpoint(asked: Endpoint | undefined): Promise<Endpoint> {
+  const instead = "choose with --listen where the node is to take the homeserver's federation";
+  if (asked === undefined) return firstFree(parseHostPort(DEFAULT_FEDERATION)!, instead);
+  await requireFree(asked, instead);
+  return asked;
+}
+
+/** 256 random bits in hexadecimal, which needs no care in YAML, a URL or a shell. */
+function newSecret(): string {
+  return randomBytes(SECRET_BYTES).toString("hex");
+}
+
+async function refuseFull(folder: string): Promise<void> {
+  const expected = "expected an empty folder, or none";
+  try {
+    const [first] = await readdir(folder);
+    if (first !== undefined) throw homeserverError(HomeserverCode.FOLDER, `${folder}: it holds ${first}: ${expected}`);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return;
+    if (systemCode(error) !== "ENOTDIR") throw error;
+    throw homeserverError(HomeserverCode.FOLDER, `${folder}: it is a file: ${expected}`);
+  }
+}

@@ -1,0 +1,45 @@
+import { dirname, join } from "node:path";
+import { pemSeed } from "./dendrite-key.js";
+import { newDendrite } from "./dendrite-new.js";
+import { DENDRITE_ENVIRONMENT, dendriteEnvironment, dendriteSettings } from "./dendrite-settings.js";
+import { HomeserverCode, homeserverError } from "./errors.js";
+import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
+import type { ConfigFile, Found, Homeserver } from "./homeserver.js";
+import type { OwnNode } from "./own-node.js";
+
+export const DENDRITE: Homeserver = {
+  kind: "dendrite",
+  configName: "dendrite.yaml",
+  fastRetries: false,
+  examine,
+  settings: dendriteSettings,
+  companions: (meeting, { folder }) => new Map([[DENDRITE_ENVIRONMENT, dendriteEnvironment(folder, meeting)]]),
+  make: newDendrite,
+  restart: (config) =>
+    `start Dendrite again with the variables of ${join(dirname(config), DENDRITE_ENVIRONMENT)}: \`EnvironmentFile=\` in its systemd unit`,
+  commands: (folder, config, url) => [
+    `set -a; . ${folder}/${DENDRITE_ENVIRONMENT}; set +a`,
+    `dendrite --config ${config} --http-bind-address ${url.slice("http://".length)} &`,
+    `create-account --config ${config} --url ${url} --username NAME`,
+  ],
+};
+
+/** Its listener stands on its command line, not in its file. */
+async function examine(file: ConfigFile, node: OwnNode): Promise<Found> {
+  const { path, values } = file;
+  const global = values["global"];
+  if (!isMapping(global) || typeof global["server_name"] !== "string") throw notOf("dendrite", file);
+  requireName(file, global["server_name"], node);
+  if (global["disable_federation"] === true) {
+    throw homeserverError(HomeserverCode.LISTENER, `${path}: \`global.disable_federation\` is true: set it to false`);
+  }
+  const key = global["private_key"];
+  const keyFile = besideFile(file, typeof key === "string" ? key : "matrix_key.pem");
+  await requireKey(
+    keyFile,
+    pemSeed,
+    node,
+    "`pinyon homeserver connect dendrite --new FOLDER` writes one in Dendrite's form",
+  );
+  return { url: undefined, secret: undefined };
+}

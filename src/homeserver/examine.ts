@@ -1,0 +1,67 @@
+import { resolve } from "node:path";
+import { HomeserverCode, homeserverError } from "./errors.js";
+import type { ConfigFile } from "./homeserver.js";
+import { KIND_NAMES, type Kind } from "./kind.js";
+import type { OwnNode } from "./own-node.js";
+import { readText } from "./text-file.js";
+import { readYaml } from "./yaml-edit.js";
+
+/** Reads a YAML file. Throws `PINYON_HOMESERVER_FILE`. */
+export function configFile(path: string, text: string): ConfigFile {
+  try {
+    return { path, values: readYaml(text) };
+  } catch (error) {
+    const why = (error as Error).message;
+    throw homeserverError(HomeserverCode.FILE, `${path}: it cannot be read as YAML: ${why}`, { cause: error });
+  }
+}
+
+/** Throws where a file is another homeserver's, or nobody's. */
+export function notOf(kind: Kind, { path, values }: ConfigFile): Error {
+  const isDendrite = isMapping(values["global"]) && "server_name" in values["global"];
+  const isSynapse = typeof values["server_name"] === "string";
+  const other =
+    kind === "synapse" && isDendrite ? "dendrite" : kind === "dendrite" && isSynapse ? "synapse" : undefined;
+  const key = kind === "synapse" ? "server_name" : "global.server_name";
+  return homeserverError(
+    HomeserverCode.FILE,
+    other === undefined
+      ? `${path}: this is no configuration of ${KIND_NAMES[kind]}: it has no \`${key}\`. Name the file that has it`
+      : `${path}: this is a configuration of ${KIND_NAMES[other]}: say \`${other}\` instead of \`${kind}\``,
+  );
+}
+
+/** Throws `PINYON_HOMESERVER_NAME` where a homeserver has another name than its node. */
+export function requireName({ path }: ConfigFile, found: string, { name }: OwnNode): void {
+  if (found === name) return;
+  throw homeserverError(
+    HomeserverCode.NAME,
+    `${path}: the homeserver's name is ${JSON.stringify(found)}, this node's is ${name}: a node carries the federation of its own name only, since other servers find it by the key in the name; servers with a name of the DNS come with the gateway. \`connect --new\` makes a homeserver with this node's name`,
+  );
+}
+
+/** Throws `PINYON_HOMESERVER_KEY` where a homeserver signs with another key than its node's. */
+export async function requireKey(
+  file: string,
+  readSeed: (text: string) => Uint8Array | undefined,
+  { seed }: OwnNode,
+  mend: string,
+): Promise<void> {
+  const found = readSeed((await readText(file)).text);
+  if (found !== undefined && Buffer.compare(found, seed) === 0) return;
+  const what =
+    found === undefined ? "this is no signing key" : "the homeserver signs with another key than this node's";
+  throw homeserverError(
+    HomeserverCode.KEY,
+    `${file}: ${what}, but the name says that the node's key signs: keep a copy of this file, then put the node's key there: ${mend}`,
+  );
+}
+
+/** A path in a configuration file. Homeservers take it from the folder that they are started in: that of the file, mostly. */
+export function besideFile({ path }: ConfigFile, file: string): string {
+  return resolve(path, "..", file);
+}
+
+export function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,31 @@
+import { createServer } from "node:net";
+import { type Endpoint, formatEndpoint } from "../daemon/endpoint.js";
+import { ErrorCode, messageOf, PinyonError, systemCode } from "../daemon/errors.js";
+import type { HostPort } from "../daemon/host-port.js";
+
+/** Ports tried, from the default one up. */
+const TRIES = 100;
+
+/** Throws `PINYON_LISTEN` where an endpoint cannot be listened on now; `instead` says what to do. */
+export async function requireFree(endpoint: Endpoint, instead: string): Promise<void> {
+  const error = await listenError(endpoint);
+  if (error === undefined) return;
+  const why = systemCode(error) === "EADDRINUSE" ? "is in use" : `cannot be listened on: ${messageOf(error)}`;
+  throw new PinyonError(ErrorCode.LISTEN, `${formatEndpoint(endpoint)} ${why}: ${instead}`);
+}
+
+/** The first free port from one up. Throws `PINYON_LISTEN` where a hundred are in use. */
+export async function firstFree({ host, port }: HostPort, instead: string): Promise<HostPort> {
+  for (let next = port; next < port + TRIES; next++) {
+    if ((await listenError({ host, port: next })) === undefined) return { host, port: next };
+  }
+  throw new PinyonError(ErrorCode.LISTEN, `ports ${port} to ${port + TRIES - 1} of ${host} are in use: ${instead}`);
+}
+
+function listenError(endpoint: Endpoint): Promise<Error | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", resolve);
+    server.listen({ ...endpoint, exclusive: true }, () => server.close(() => resolve(undefined)));
+  });
+}

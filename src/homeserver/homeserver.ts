@@ -1,0 +1,67 @@
+import type { Endpoint } from "../daemon/endpoint.js";
+import type { Kind } from "./kind.js";
+import type { OwnNode } from "./own-node.js";
+import type { Setting, YamlMapping } from "./yaml-edit.js";
+
+/** Where a homeserver and a node meet. */
+export interface Join {
+  /** The homeserver's plain HTTP listener. */
+  readonly url: Endpoint;
+  /** Where the daemon takes what the homeserver sends to others. */
+  readonly listen: Endpoint;
+  /** What the homeserver shows there. */
+  readonly secret: string;
+}
+
+/** A configuration file, read. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly values: YamlMapping;
+}
+
+/** What a configuration that is there says of the join; undefined: it is for us to choose. */
+export interface Found {
+  readonly url: Endpoint | undefined;
+  readonly secret: string | undefined;
+}
+
+/** What a new configuration is made of. */
+export interface NewOptions {
+  /** Where all its files are, absolute. */
+  readonly folder: string;
+  /** Of its listener on 127.0.0.1. */
+  readonly port: number;
+  readonly node: OwnNode;
+  /** Gives a new secret. */
+  readonly secret: () => string;
+}
+
+/** A new configuration, without the settings of the join. */
+export interface NewFiles {
+  readonly config: string;
+  /** The files beside it, by their names. */
+  readonly others: ReadonlyMap<string, string>;
+  /** What no output shows. */
+  readonly secrets: readonly string[];
+}
+
+/** What has to be known of one kind of homeserver. */
+export interface Homeserver {
+  readonly kind: Kind;
+  /** How its configuration file is called. */
+  readonly configName: string;
+  /** It asks again within seconds after an error, once its settings are made. */
+  readonly fastRetries: boolean;
+  /** Throws a `PinyonError` where a configuration is not this homeserver's, or cannot be joined with the node. */
+  examine(file: ConfigFile, node: OwnNode): Promise<Found>;
+  /** What joins a homeserver of these values with a node. */
+  settings(join: Join, values: YamlMapping): Setting[];
+  /** The files that it needs beside its configuration for that, by their names. */
+  companions(join: Join, node: OwnNode): ReadonlyMap<string, string>;
+  /** A complete minimal configuration. */
+  make(options: NewOptions): NewFiles;
+  /** What to do for a configuration that is there to take effect, in a sentence; paths as a shell takes them. */
+  restart(config: string): string;
+  /** What to type to start a new one, and to add a first user. */
+  commands(folder: string, config: string, url: string): string[];
+}

@@ -1,0 +1,86 @@
+import { parseConfig } from "../daemon/config-file.js";
+import { type Endpoint, formatEndpoint } from "../daemon/endpoint.js";
+import { HomeserverCode, homeserverError } from "./errors.js";
+import type { Homeserver, Join } from "./homeserver.js";
+import type { Kind } from "./kind.js";
+import type { OwnNode } from "./own-node.js";
+import { unifiedDiff } from "./text-diff.js";
+import { readText, type TextFile } from "./text-file.js";
+import { type Marks, type Setting, withSettings } from "./yaml-edit.js";
+
+/** A file that is to change, and how. */
+export interface FileChange {
+  readonly path: string;
+  /** Undefined: it is new. */
+  readonly before: TextFile | undefined;
+  readonly after: string;
+}
+
+/** How a homeserver and a node are joined: what `connect` shows, and does with `--apply`. */
+export interface Plan {
+  readonly kind: Kind;
+  /** The homeserver's configuration file. */
+  readonly config: string;
+  /** The folder of a homeserver made here; undefined for one that was there. */
+  readonly newFolder: string | undefined;
+  readonly files: readonly FileChange[];
+  readonly join: Join;
+  /** What no output shows. */
+  readonly secrets: readonly string[];
+}
+
+/** The comment lines around what is added to a file. */
+export function marks(kind: Kind): Marks {
+  return {
+    begin: `Written by \`pinyon homeserver connect ${kind}\`; \`pinyon homeserver disconnect ${kind}\` restores the file.`,
+    end: "End of what Pinyon wrote.",
+  };
+}
+
+/** The change of the node's own config file. Throws `PINYON_HOMESERVER_CONNECTED` where it has a homeserver. */
+export async function nodeConfigChange(
+  { config, configFile }: OwnNode,
+  homeserver: Homeserver,
+  join: Join,
+): Promise<FileChange> {
+  if (config.homeserver !== undefined) {
+    throw homeserverError(
+      HomeserverCode.CONNECTED,
+      `${configFile}: \`homeserver\` is set already, and a node serves one homeserver: take it out first, or give the other homeserver a node of its own with --state`,
+    );
+  }
+  const before = await readText(configFile);
+  const after = editText(before.text, configFile, nodeSettings(homeserver, join), marks(homeserver.kind));
+  parseConfig(after, configFile);
+  return { path: before.path, before, after };
+}
+
+/** What stands in pinyon.yaml. */
+export function nodeSettings({ fastRetries }: Homeserver, { url, listen, secret }: Join): Setting[] {
+  const set = (key: string, value: string | boolean): Setting => ({ path: ["homeserver", key], value });
+  return [
+    set("url", httpUrl(url)),
+    set("listen", formatEndpoint(listen)),
+    set("secret", secret),
+    ...(fastRetries ? [set("fastRetries", true)] : []),
+  ];
+}
+
+/** Edits a file's text, or throws `PINYON_HOMESERVER_FILE` with the reason. */
+export function editText(text: string, path: string, settings: readonly Setting[], around: Marks): string {
+  try {
+    return withSettings(text, settings, around);
+  } catch (error) {
+    throw homeserverError(HomeserverCode.FILE, `${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+export function httpUrl(url: Endpoint): string {
+  return "path" in url ? formatEndpoint(url) : `http://${formatEndpoint(url)}`;
+}
+
+/** The unified diff of a change, its secrets left out. */
+export function shownDiff({ path, before, after }: FileChange, secrets: readonly string[]): string {
+  const diff = unifiedDiff(path, before?.text, after);
+  return secrets.reduce((text, secret) => text.replaceAll(secret, "(not shown)"), diff);
+}

@@ -1,0 +1,160 @@
+import type { Endpoint } from "../daemon/endpoint.js";
+import { keyPath } from "../daemon/key-file.js";
+import { HomeserverCode, homeserverError } from "./errors.js";
+import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
+import type { ConfigFile, Found, Homeserver } from "./homeserver.js";
+import type { OwnNode } from "./own-node.js";
+import { signingSeed } from "./synapse-key.js";
+import { newSynapse } from "./synapse-new.js";
+import { INSTANCE, synapseSettings } from "./synapse-settings.js";
+import { readText } from "./text-file.js";
+import type { YamlMapping } from "./yaml-edit.js";
+
+/** Characters of a secret that pinyon.yaml takes. */
+const SECRET_CHARS_MIN = 16;
+
+export const SYNAPSE: Homeserver = {
+  kind: "synapse",
+  configName: "homeserver.yaml",
+  fastRetries: true,
+  examine,
+  settings: (join, values) =>
+    synapseSettings(join).filter(
+      ({ path: [key] }) => key !== "worker_replication_secret" || !("worker_replication_secret_path" in values),
+    ),
+  companions: () => new Map(),
+  make: newSynapse,
+  restart: () => "start Synapse again, its workers as well",
+  commands: (folder, config, url) => [
+    `python3 -m venv ${folder}/venv && ${folder}/venv/bin/pip install matrix-synapse   # where Synapse is not installed`,
+    `${folder}/venv/bin/synapse_homeserver --config-path ${config} --daemonize`,
+    `${folder}/venv/bin/register_new_matrix_user --config ${config} ${url}`,
+  ],
+};
+
+async function examine(file: ConfigFile, node: OwnNode): Promise<Found> {
+  const { values } = file;
+  const name = values["server_name"];
+  if (typeof name !== "string") throw notOf("synapse", file);
+  refuseWorkerFile(file);
+  requireName(file, name, node);
+  refuseRestricted(file);
+  await requireSigningKey(file, name, node);
+  return { url: findListener(file), secret: await replicationSecret(file) };
+}
+
+/** A worker's own file is read after the common one and overrides it, so that the settings would be made for that worker alone. */
+function refuseWorkerFile({ path, values }: ConfigFile): void {
+  if (!("worker_app" in values)) return;
+  throw homeserverError(
+    HomeserverCode.WORKERS,
+    `${path}: this is the file of one worker (\`worker_app\`): name the homeserver.yaml that all of them share`,
+  );
+}
+
+function refuseRestricted({ path, values }: ConfigFile): void {
+  const found = values["outbound_federation_restricted_to"];
+  const instances = values["instance_map"];
+  if (Array.isArray(found) && found.length > 0) {
+    const isOurs = found.length === 1 && found[0] === INSTANCE;
+    throw homeserverError(
+      isOurs ? HomeserverCode.CONNECTED : HomeserverCode.WORKERS,
+      isOurs
+        ? `${path}: it hands its federation to a node already: \`disconnect\` it with that node's --state, or put its copy (*.before-pinyon) back`
+        : `${path}: \`outbound_federation_restricted_to\` is ${JSON.stringify(found)}, and there can be one way out only: let this node take the place of those workers: delete that line, and their \`federation_sender_instances\` may stay`,
+    );
+  }
+  if (instances === undefined || instances === null) return;
+  if (!isMapping(instances)) throw unmerged(path, "`instance_map` is no mapping");
+  if (INSTANCE in instances)
+    throw unmerged(path, `\`instance_map\` has an instance \`${INSTANCE}\` already: rename it`);
+}
+
+function unmerged(path: string, why: string): Error {
+  return homeserverError(HomeserverCode.WORKERS, `${path}: ${why}`);
+}
+
+/** The secret that workers show each other is the daemon's too: Synapse has one for all. */
+async function replicationSecret(file: ConfigFile): Promise<string | undefined> {
+  const { path, values } = file;
+  const inline = values["worker_replication_secret"];
+  const secretPath = values["worker_replication_secret_path"];
+  if (inline === undefined || inline === null || inline === "") {
+    if (typeof secretPath !== "string") return undefined;
+    const { text } = await readText(besideFile(file, secretPath));
+    return requireSecret(path, "worker_replication_secret_path", text.trim());
+  }
+  return requireSecret(path, "worker_replication_secret", inline);
+}
+
+function requireSecret(path: string, key: string, secret: unknown): string {
+  if (typeof secret === "string" && secret.length >= SECRET_CHARS_MIN) return secret;
+  throw unmerged(
+    path,
+    `\`${key}\` is no text of at least ${SECRET_CHARS_MIN} characters, and the node would have to take it as its own: choose a longer one for all workers`,
+  );
+}
+
+async function requireSigningKey(file: ConfigFile, name: string, node: OwnNode): Promise<void> {
+  const { path, values } = file;
+  const inline = values["signing_key"];
+  if (typeof inline === "string") {
+    const seed = signingSeed(inline);
+    if (seed !== undefined && Buffer.compare(seed, node.seed) === 0) return;
+    throw homeserverError(
+      HomeserverCode.KEY,
+      `${path}: \`signing_key\` is not this node's key, which the name says signs: put the line of ${keyPath(node.folder)} there`,
+    );
+  }
+  const found = values["signing_key_path"];
+  const keyFile = besideFile(file, typeof found === "string" ? found : `${name}.signing.key`);
+  await requireKey(keyFile, signingSeed, node, `\`cp ${keyPath(node.folder)} ${keyFile}\``);
+}
+
+/** The plain HTTP listener with the resource `federation`, one on loopback if there are several. */
+function findListener({ path, values }: ConfigFile): Endpoint {
+  const listeners = Array.isArray(values["listeners"]) ? values["listeners"].filter(isMapping) : [];
+  const endpoints = listeners.filter(isFederationListener).flatMap(endpointsOf);
+  const found = endpoints.find((endpoint) => "path" in endpoint || isLoopback(endpoint.host)) ?? endpoints[0];
+  if (found !== undefined) return found;
+  throw homeserverError(
+    HomeserverCode.LISTENER,
+    `${path}: no listener takes what the node hands in: expected one of plain HTTP with the resource \`federation\`: add to \`listeners\`:
+  - port: 8008
+    bind_addresses: ["127.0.0.1"]
+    type: http
+    tls: false
+    x_forwarded: true
+    resources:
+      - names: [client, federation]`,
+  );
+}
+
+function isFederationListener(listener: YamlMapping): boolean {
+  const resources = Array.isArray(listener["resources"]) ? listener["resources"].filter(isMapping) : [];
+  const names = resources.flatMap(({ names }) => names);
+  return listener["type"] === "http" && listener["tls"] !== true && names.includes("federation");
+}
+
+function endpointsOf(listener: YamlMapping): Endpoint[] {
+  const { path, port, bind_address: one, bind_addresses: many } = listener;
+  if (typeof path === "string") return [{ path }];
+  if (typeof port !== "number") return [];
+  const addresses = [...(Array.isArray(many) ? many : []), one].filter(
+    (host) => typeof host === "string" && host !== "",
+  );
+  return (addresses.length === 0 ? ["0.0.0.0"] : (addresses as string[])).map((host) => ({
+    host: reachable(host),
+    port,
+  }));
+}
+
+/** The address at which this machine reaches a listener of every address. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || host.startsWith("127.");
+}

@@ -1,10 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Test } from "tap";
 import { ControlClient } from "../../src/daemon/control-client.js";
 import type { PingResult, StatusResult, TraceResult } from "../../src/daemon/control-protocol.js";
 import { pinyonCode } from "../../src/daemon/errors.js";
@@ -13,6 +11,7 @@ import { configPath, controlPath } from "../../src/daemon/state-folder.js";
 import { nameToKey } from "../../src/wire/name.js";
 import { BARE_NODE } from "../daemon/bare-node.js";
 import type { Edge, Place } from "./place.js";
+import { endProcess, hasEnded, spawnGroup } from "./processes.js";
 
 /** The compiled command line. */
 export const PINYON = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
@@ -28,17 +27,14 @@ export class MeshNode {
     readonly index: number,
     readonly folder: string,
     readonly name: string,
+    /** For what tests print. */
+    readonly label: string,
     private readonly command: readonly string[],
   ) {}
 
-  /** A, B, C …: for what tests print. */
-  get label(): string {
-    return String.fromCharCode(65 + this.index);
-  }
-
   start(): void {
     const [program = "", ...args] = this.command;
-    this.process = spawn(program, args, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    this.process = spawnGroup(program, args, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
     this.process.stderr?.on("data", (text: Buffer) => {
       this.#said += text.toString();
     });
@@ -60,12 +56,7 @@ export class MeshNode {
   async end(signal: NodeJS.Signals): Promise<number | null> {
     this.#client?.close();
     this.#client = undefined;
-    const { process } = this;
-    if (process === undefined || hasEnded(process)) return process?.exitCode ?? null;
-    const exit = once(process, "exit");
-    process.kill(signal);
-    await exit;
-    return process.exitCode;
+    return endProcess(this.process, signal);
   }
 
   status(): Promise<StatusResult> {
@@ -99,8 +90,9 @@ export class MeshNode {
   }
 }
 
-function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode !== null || signalCode !== null;
+/** Whose end something ends with: a test, or the demo. */
+export interface Owner {
+  teardown(end: () => unknown): void;
 }
 
 interface MeshOptions {
@@ -111,20 +103,35 @@ interface MeshOptions {
   readonly discovery?: true;
   /** Nodes that run `stream-node.js`, with which a test can exchange streams; the others run `pinyon run`. */
   readonly streaming?: readonly number[];
+  /** Nodes that run `capture-node.js`, which writes down what their links deliver. */
+  readonly capturing?: readonly number[];
+  /** Nodes that run `plant-node.js`, which sends a frame as a test says. */
+  readonly planting?: readonly number[];
+  /** What the nodes are called; A, B, C … where they have no names. */
+  readonly labels?: readonly string[];
+}
+
+const TEST_PROGRAMS = { streaming: "stream-node.js", capturing: "capture-node.js", planting: "plant-node.js" } as const;
+
+/** What a node runs. */
+function programOf(index: number, folder: string, options: MeshOptions): string[] {
+  for (const use of ["streaming", "capturing", "planting"] as const) {
+    const program = fileURLToPath(new URL(TEST_PROGRAMS[use], import.meta.url));
+    if (options[use]?.includes(index)) return [program, folder];
+  }
+  return [PINYON, "--state", folder, "run"];
 }
 
 /** Makes the nodes of a mesh, with their keys, configs and state folders; none runs yet. They end with the test. */
-export async function makeMesh(t: Test, options: MeshOptions): Promise<MeshNode[]> {
-  const { nodeCount, edges, place, discovery, streaming = [] } = options;
+export async function makeMesh(t: Owner, options: MeshOptions): Promise<MeshNode[]> {
+  const { nodeCount, edges, place, discovery, labels = [] } = options;
   const base = mkdtempSync(join(tmpdir(), "pinyon-e2e-"));
   const nodes: MeshNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
     const folder = join(base, String(index));
     const { name } = await initNode(folder, configPath(folder));
-    const program = streaming.includes(index)
-      ? [fileURLToPath(new URL("stream-node.js", import.meta.url)), folder]
-      : [PINYON, "--state", folder, "run"];
-    nodes.push(new MeshNode(index, folder, name, [...place.prefix(index), ...BARE_NODE, ...program]));
+    const command = [...place.prefix(index), ...BARE_NODE, ...programOf(index, folder, options)];
+    nodes.push(new MeshNode(index, folder, name, labels[index] ?? String.fromCharCode(65 + index), command));
   }
   for (const { index, folder } of nodes) {
     const peers = edges

@@ -5,10 +5,13 @@ import { eventually, type Finding, must, time } from "./step.js";
 /** What reaches the other server does so within milliseconds, or at Synapse's first retry after 4 s. */
 const ARRIVE_MS = 30_000;
 
+/** Of all accounts: nothing reaches these homeservers from outside. */
+export const PASSWORD = "pinyon-demo";
+
 /** An account on each homeserver. */
 export async function accounts(scene: Scene): Promise<Finding> {
-  scene.alice = await scene.a.register("alice");
-  scene.bob = await scene.b.register("bob");
+  scene.alice = await scene.a.register("alice", PASSWORD);
+  scene.bob = await scene.b.register("bob", PASSWORD);
   return { text: `${shortId(scene.alice)} and ${shortId(scene.bob)}`, figures: { accounts: 2 } };
 }
 
@@ -33,7 +36,7 @@ export async function joinByAlias(scene: Scene): Promise<Finding> {
 export async function messagesEachWay(scene: Scene, count = 50): Promise<Finding> {
   const { alice, bob, roomId } = scene;
   const startedMs = performance.now();
-  const sent = await Promise.all([alice, bob].map((sender) => sendTexts(scene, sender, count)));
+  const sent = await Promise.all([alice, bob].map((sender) => sendTexts(scene, sender, count, "hello")));
   for (const reader of [alice, bob]) {
     for (const [index, sender] of [alice, bob].entries()) await hasTexts(reader, roomId, sender, sent[index]!);
   }
@@ -42,8 +45,8 @@ export async function messagesEachWay(scene: Scene, count = 50): Promise<Finding
 }
 
 /** Sends texts one after another; gives them. */
-export async function sendTexts(scene: Scene, sender: MatrixClient, count: number): Promise<string[]> {
-  const texts = Array.from({ length: count }, (_, index) => `${scene.marker} ${sender.label} ${index + 1}`);
+export async function sendTexts(scene: Scene, sender: MatrixClient, count: number, topic: string): Promise<string[]> {
+  const texts = Array.from({ length: count }, (_, index) => `${scene.marker} ${sender.label} ${topic} ${index + 1}`);
   for (const text of texts) await sender.sendText(scene.roomId, text);
   return texts;
 }

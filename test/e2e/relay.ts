@@ -1,0 +1,34 @@
+import { readFileSync } from "node:fs";
+import { type CaptureReport, capturePath } from "./capture.js";
+import type { MeshNode } from "./mesh.js";
+
+/** A relay that runs `capture-node.js`. */
+export class Relay {
+  /** Called at each report of what it carries, every few milliseconds while it does. */
+  onReport: () => void = () => {};
+  #last: CaptureReport = { capturedBytes: 0, carriedBytes: {} };
+
+  constructor(
+    readonly node: MeshNode,
+    /** Where others dial it: host:port. */
+    readonly address: string,
+  ) {}
+
+  /** To be called whenever the node was started. */
+  handleStart(): void {
+    this.node.process?.on("message", (report) => {
+      this.#last = report as CaptureReport;
+      this.onReport();
+    });
+  }
+
+  /** Bytes of the DATA frames that it carried for a node since its start. */
+  carriedBytesTo(target: MeshNode): number {
+    return this.#last.carriedBytes[target.name] ?? 0;
+  }
+
+  /** All that its links delivered, as its router got it. */
+  captured(): Buffer {
+    return readFileSync(capturePath(this.node.folder));
+  }
+}

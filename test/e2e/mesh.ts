@@ -32,6 +32,10 @@ export class MeshNode {
     private readonly command: readonly string[],
   ) {}
 
+  get runs(): boolean {
+    return this.process !== undefined && !hasEnded(this.process);
+  }
+
   start(): void {
     const [program = "", ...args] = this.command;
     this.process = spawnGroup(program, args, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
@@ -45,8 +49,7 @@ export class MeshNode {
   /** Waits until the daemon answers. */
   async ready(): Promise<void> {
     while (this.#client === undefined) {
-      if (this.process === undefined || hasEnded(this.process))
-        throw new Error(`${this.label} has ended: ${this.#said}`);
+      if (!this.runs) throw new Error(`${this.label} has ended: ${this.#said}`);
       this.#client = await ControlClient.connect(controlPath(this.folder), this.folder).catch(() => undefined);
       if (this.#client === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
     }

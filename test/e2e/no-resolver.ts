@@ -13,8 +13,8 @@ const ADDRESS = "127.0.0.77";
 export interface NoResolver {
   /** What a command begins with to run without; nothing where that cannot be had. */
   readonly prefix: readonly string[];
-  /** What is shown by that, in a sentence. */
-  proof(): string;
+  /** Queries that were made all the same; undefined where they cannot be counted. */
+  queries(): number | undefined;
 }
 
 /**
@@ -27,15 +27,8 @@ export async function withoutResolver(owner: Owner): Promise<NoResolver> {
   const file = join(folder, "resolv.conf");
   writeFileSync(file, `nameserver ${ADDRESS}\noptions timeout:1 attempts:1\n`);
   const prefix = workingPrefix(file);
-  if (prefix === undefined) {
-    return {
-      prefix: [],
-      proof: () => "not shown: a mount namespace cannot be made here, so programs could resolve names",
-    };
-  }
-  const asked = await countQueries(owner);
-  const counted = () => (asked === undefined ? "(not counted: that takes root)" : `and it was asked ${asked()} times`);
-  return { prefix, proof: () => `the one resolver answers nothing, ${counted()}` };
+  const queries = prefix === undefined ? undefined : await countQueries(owner);
+  return { prefix: prefix ?? [], queries: () => queries?.() };
 }
 
 /** A command that sees another file in place of the system's resolver configuration; undefined where there can be none. */

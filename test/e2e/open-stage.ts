@@ -48,7 +48,7 @@ export async function openStage(owner: Owner, tell: Tell): Promise<Stage> {
   owner.teardown(() => Promise.all(homeservers.map((homeserver) => homeserver.kill())));
   tell("starting nodes A, R1, R2 and B");
   await startAll(nodes);
-  for (const relay of relays) relay.handleStart();
+  for (const relay of relays) relay.watch();
   await nodeA.reach(nodeB, REACH_MS);
   tell("starting two Synapses");
   await Promise.all(homeservers.map((homeserver) => homeserver.start()));

@@ -14,8 +14,16 @@ export class Relay {
     readonly address: string,
   ) {}
 
-  /** To be called whenever the node was started. */
-  handleStart(): void {
+  /** Starts it unless it runs, and waits until it does. */
+  async start(): Promise<void> {
+    if (this.node.runs) return;
+    this.node.start();
+    this.watch();
+    await this.node.ready();
+  }
+
+  /** Takes the reports of its process, which has just started. */
+  watch(): void {
     this.node.process?.on("message", (report) => {
       this.#last = report as CaptureReport;
       this.onReport();

@@ -73,6 +73,11 @@ export class Stage extends Scene {
     this.resolver = resolver;
   }
 
+  /** Starts the relays that do not run. */
+  async startRelays(): Promise<void> {
+    await Promise.all(this.relays.map((relay) => relay.start()));
+  }
+
   /** The relay that carries what A sends to B, and the other one. */
   async carrier(): Promise<{ carrier: Relay; other: Relay }> {
     const { hops } = await this.nodeA.trace(this.nodeB);

@@ -2,6 +2,7 @@ import type { Stage } from "../stage.js";
 import { peerStopped } from "./absence.js";
 import { encryptedMessage } from "./encrypted.js";
 import { mediaFile, relayKilled } from "./media.js";
+import { noNames } from "./names.js";
 import { plantFrame, whatRelaySaw } from "./sight.js";
 import type { Step } from "./step.js";
 import { accounts, joinByAlias, messagesEachWay, typingAndReceipt } from "./talk.js";
@@ -22,5 +23,6 @@ export function allSteps({ awayMs }: { awayMs: number }): readonly Step<Stage>[]
       run: (stage) => peerStopped(stage, awayMs),
     },
     { title: "what R1 could see", run: whatRelaySaw },
+    { title: "no name resolution", run: noNames },
   ];
 }

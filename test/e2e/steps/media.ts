@@ -29,7 +29,7 @@ export async function relayKilled(stage: Stage): Promise<Finding> {
   carrier.onReport = () => {
     if (otherAtKill !== undefined || carried() < KILL_AT_BYTES) return;
     otherAtKill = byOther();
-    carrier.node.process?.kill("SIGKILL");
+    void carrier.node.end("SIGKILL");
   };
   const { durationMs } = await downloadFile(stage.bob, mxc, sha256);
   must(

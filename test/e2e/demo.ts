@@ -1,0 +1,111 @@
+/**
+ * The demo: two unmodified Synapses talk across the mesh, step by step. It ends with a table, and with exit code 1 where a line of it
+ * failed.
+ *
+ *   --keep   leaves all running, and says how to log in
+ *   --json   the table for a script, on stdout; all else goes to stderr
+ */
+import { parseArgs } from "node:util";
+import { Ends } from "./ends.js";
+import { openStage } from "./open-stage.js";
+import type { Stage } from "./stage.js";
+import { allSteps } from "./steps/all.js";
+import { type Finding, type Step, time } from "./steps/step.js";
+import { PASSWORD } from "./steps/talk.js";
+import { whyNoSynapse } from "./synapse-install.js";
+
+/** How long B is stopped. */
+const AWAY_MS = 120_000;
+
+/** A line of the table. */
+interface Line extends Finding {
+  readonly title: string;
+  readonly passed: boolean;
+  readonly durationMs: number;
+}
+
+const { values: options } = parseArgs({ options: { keep: { type: "boolean" }, json: { type: "boolean" } } });
+const startedMs = performance.now();
+const ends = new Ends();
+
+function tell(text: string): void {
+  const at = ((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6);
+  (options.json ? process.stderr : process.stdout).write(`${at} s  ${text}\n`);
+}
+
+/** Ends all that was started, then this process. */
+async function end(exitCode: number): Promise<never> {
+  await ends.end();
+  process.exit(exitCode);
+}
+
+async function perform({ title, run }: Step<Stage>, stage: Stage): Promise<Line> {
+  const beganMs = performance.now();
+  try {
+    const finding = await run(stage);
+    tell(`ok      ${title}: ${finding.text}`);
+    return { title, passed: true, durationMs: performance.now() - beganMs, ...finding };
+  } catch (error) {
+    const text = (error as Error).message;
+    tell(`FAILED  ${title}: ${text}`);
+    return { title, passed: false, durationMs: performance.now() - beganMs, text, figures: {} };
+  }
+}
+
+function print(lines: readonly Line[]): void {
+  const passed = lines.every((line) => line.passed);
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ passed, steps: lines }, undefined, 2)}\n`);
+    return;
+  }
+  const width = Math.max(...lines.map(({ title }) => title.length));
+  const rows = lines.map((line) => {
+    const took = time(line.durationMs).padStart(8);
+    return `${line.passed ? "passed" : "FAILED"}  ${line.title.padEnd(width)}  ${took}  ${line.text}`;
+  });
+  process.stdout.write(`\n${rows.join("\n")}\n\n`);
+}
+
+/** Leaves all running until a signal. */
+async function keep(stage: Stage): Promise<void> {
+  await stage.startRelays();
+  tell("All runs on until Ctrl-C. Log in with Element or any other client:");
+  for (const [homeserver, user] of [
+    [stage.a, "alice"],
+    [stage.b, "bob"],
+  ] as const) {
+    tell(`  homeserver ${homeserver.url}   user ${user}   password ${PASSWORD}`);
+  }
+  tell(`  both are in the room #hall:${stage.a.name}`);
+  await new Promise(() => {});
+}
+
+async function demo(): Promise<void> {
+  const why = whyNoSynapse();
+  if (why !== undefined) {
+    process.stderr.write(`${why}\n`);
+    return end(2);
+  }
+  tell("A and B share no link; each has one to R1 and one to R2. A Synapse stands beside A, another beside B.");
+  const stage = await openStage(ends, tell);
+  const lines: Line[] = [];
+  for (const step of allSteps({ awayMs: AWAY_MS })) lines.push(await perform(step, stage));
+  print(lines);
+  const passed = lines.every((line) => line.passed);
+  if (!passed)
+    for (const homeserver of [stage.a, stage.b]) tell(`${homeserver.label} wrote last:\n${homeserver.lastLines()}`);
+  if (options.keep) await keep(stage);
+  await end(passed ? 0 : 1);
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    // Steps that fail because all ends are no failures to tell of.
+    process.stdout.write = process.stderr.write = () => true;
+    void end(130);
+  });
+}
+demo().catch((error: Error) => {
+  process.stderr.write(`${error.message}\n`);
+  void end(1);
+});

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { Ends } from "./ends.js";
 import { openStage } from "./open-stage.js";
 import type { Stage } from "./stage.js";
-import { allSteps } from "./steps/all.js";
+import { demoSteps } from "./steps/all.js";
 import { type Finding, type Step, time } from "./steps/step.js";
 import { PASSWORD } from "./steps/talk.js";
 import { whyNoSynapse } from "./synapse-install.js";
@@ -89,7 +89,7 @@ async function demo(): Promise<void> {
   tell("A and B share no link; each has one to R1 and one to R2. A Synapse stands beside A, another beside B.");
   const stage = await openStage(ends, tell);
   const lines: Line[] = [];
-  for (const step of allSteps({ awayMs: AWAY_MS })) lines.push(await perform(step, stage));
+  for (const step of demoSteps({ awayMs: AWAY_MS })) lines.push(await perform(step, stage));
   print(lines);
   const passed = lines.every((line) => line.passed);
   if (!passed)

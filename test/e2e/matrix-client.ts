@@ -222,6 +222,10 @@ export class MatrixClient {
     await this.post(`${room(roomId)}/receipt/m.read/${encodeURIComponent(eventId)}`, {});
   }
 
+  async setPresence(presence: "online" | "unavailable" | "offline", statusText: string): Promise<void> {
+    await this.put(`/v3/presence/${encodeURIComponent(this.userId)}/status`, { presence, status_msg: statusText });
+  }
+
   // Directories
 
   profile(userId: string): Promise<{ displayname?: string; avatar_url?: string }> {

@@ -1,19 +1,23 @@
 import type { Stage } from "../stage.js";
 import { peerStopped } from "./absence.js";
+import { backfillAfterCut, partitionHealed } from "./cut.js";
+import { deviceLists, keysQueryAndClaim, toDevice } from "./devices.js";
+import { profile, publicRooms, space } from "./directories.js";
 import { encryptedMessage } from "./encrypted.js";
 import { mediaFile, relayKilled } from "./media.js";
 import { noNames } from "./names.js";
+import { inviteAccepted, inviteRejected, knock, leave, roomOfVersion } from "./rooms.js";
 import { plantFrame, whatRelaySaw } from "./sight.js";
 import type { Step } from "./step.js";
 import { accounts, joinByAlias, messagesEachWay, typingAndReceipt } from "./talk.js";
 
-/** What two homeservers must do across the mesh, in the order in which the steps build on each other. */
-export function allSteps({ awayMs }: { awayMs: number }): readonly Step<Stage>[] {
+/** What the demo shows, in the order in which the steps build on each other. */
+export function demoSteps({ awayMs }: { awayMs: number }): readonly Step<Stage>[] {
   return [
     { title: "an account on each homeserver", run: accounts },
     { title: "a room joined over federation by its alias", run: joinByAlias },
     { title: "50 messages each way, in order, once", run: (stage) => messagesEachWay(stage) },
-    { title: "typing and a receipt", run: typingAndReceipt },
+    { title: "typing, a receipt and presence", run: typingAndReceipt },
     { title: "an end-to-end encrypted direct message", run: encryptedMessage },
     { title: "a plaintext frame planted on the way by R1", run: plantFrame },
     { title: "a 50 MB file, the same on both sides", run: mediaFile },
@@ -26,3 +30,21 @@ export function allSteps({ awayMs }: { awayMs: number }): readonly Step<Stage>[]
     { title: "no name resolution", run: noNames },
   ];
 }
+
+/** What two homeservers must do as well, when those are done. */
+export const FURTHER_STEPS: readonly Step<Stage>[] = [
+  { title: "an invitation accepted", run: inviteAccepted },
+  { title: "an invitation rejected", run: inviteRejected },
+  { title: "a room left", run: leave },
+  { title: "a knock", run: knock },
+  { title: "a room of version 10", run: (stage) => roomOfVersion(stage, "10") },
+  { title: "a room of version 12", run: (stage) => roomOfVersion(stage, "12") },
+  { title: "keys queried and claimed", run: keysQueryAndClaim },
+  { title: "device lists", run: deviceLists },
+  { title: "messages to a device", run: toDevice },
+  { title: "public rooms", run: publicRooms },
+  { title: "a profile", run: profile },
+  { title: "a space", run: space },
+  { title: "backfill after a cut", run: backfillAfterCut },
+  { title: "a partition healed", run: partitionHealed },
+];

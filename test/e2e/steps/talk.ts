@@ -1,9 +1,9 @@
 import type { MatrixClient } from "../matrix-client.js";
 import type { Scene } from "../stage.js";
-import { eventually, type Finding, must, time } from "./step.js";
+import { eventually, type Finding, must, time, timed } from "./step.js";
 
 /** What reaches the other server does so within milliseconds, or at Synapse's first retry after 4 s. */
-const ARRIVE_MS = 30_000;
+export const ARRIVE_MS = 30_000;
 
 /** Of all accounts: nothing reaches these homeservers from outside. */
 export const PASSWORD = "pinyon-demo";
@@ -72,7 +72,7 @@ export async function hasTexts(
   );
 }
 
-/** Bob sees Alice typing; Alice sees how far Bob has read. */
+/** Bob sees Alice typing, and how she is; Alice sees how far Bob has read. */
 export async function typingAndReceipt(scene: Scene): Promise<Finding> {
   const { alice, bob, roomId } = scene;
   await Promise.all([alice.sync(), bob.sync()]);
@@ -91,13 +91,16 @@ export async function typingAndReceipt(scene: Scene): Promise<Finding> {
       rooms?.join?.[roomId]?.ephemeral?.events.find(({ type, content }) => type === "m.receipt" && eventId in content),
     );
   });
-  return { text: `typing ${time(typingMs)}, receipt ${time(receiptMs)}`, figures: { typingMs, receiptMs } };
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const startedMs = performance.now();
-  await work();
-  return performance.now() - startedMs;
+  const presenceMs = await timed(async () => {
+    await alice.setPresence("unavailable", scene.marker);
+    await bob.until("Alice's presence", ARRIVE_MS, ({ presence }) =>
+      presence?.events.find(({ sender, content }) => sender === alice.userId && content["status_msg"] === scene.marker),
+    );
+  });
+  return {
+    text: `typing ${time(typingMs)}, receipt ${time(receiptMs)}, presence ${time(presenceMs)}`,
+    figures: { typingMs, receiptMs, presenceMs },
+  };
 }
 
 /** Names here have 52 characters of key: enough of one to tell it from others. */

@@ -1,0 +1,63 @@
+import { randomBytes } from "node:crypto";
+import type { Json, MatrixClient } from "../matrix-client.js";
+import type { Scene } from "../stage.js";
+import { type Finding, must } from "./step.js";
+import { ARRIVE_MS, PASSWORD } from "./talk.js";
+
+/** Alice asks for the keys of Bob's device, and claims its only one-time key, which is given once. */
+export async function keysQueryAndClaim({ alice, bob }: Scene): Promise<Finding> {
+  const { userId, deviceId } = bob;
+  const algorithm = "signed_curve25519";
+  const oneTimeKey = { key: randomBytes(32).toString("base64"), signatures: {} };
+  await bob.keysUpload({ device_keys: deviceKeys(bob), one_time_keys: { [`${algorithm}:AAAAAA`]: oneTimeKey } });
+  const { device_keys } = await alice.keysQuery({ [userId]: [] });
+  must(device_keys[userId]?.[deviceId] !== undefined, "the keys of Bob's device are not there");
+  const claim = async () => (await alice.keysClaim({ [userId]: { [deviceId]: algorithm } })).one_time_keys[userId];
+  const [first, second] = [await claim(), await claim()];
+  const given = first?.[deviceId]?.[`${algorithm}:AAAAAA`] as { key?: string } | undefined;
+  must(given?.key === oneTimeKey.key, "the one-time key was not given");
+  must(second?.[deviceId] === undefined, "the one-time key was given twice");
+  return { text: "keys found, the one-time key given once", figures: {} };
+}
+
+/** Alice is told that Bob has another device; she finds it. */
+export async function deviceLists({ alice, bob }: Scene): Promise<Finding> {
+  await alice.sync();
+  const device = await bob.login("bob", PASSWORD);
+  await device.keysUpload({ device_keys: deviceKeys(device) });
+  await alice.until("a change of Bob's devices", ARRIVE_MS, ({ device_lists }) =>
+    device_lists?.changed?.find((userId) => userId === bob.userId),
+  );
+  const { device_keys } = await alice.keysQuery({ [bob.userId]: [] });
+  must(device_keys[bob.userId]?.[device.deviceId] !== undefined, "the new device is not there");
+  return { text: `${Object.keys(device_keys[bob.userId]!).length} devices of Bob's`, figures: {} };
+}
+
+/** What Alice sends to a device of Bob's comes there once. */
+export async function toDevice({ alice, bob, marker }: Scene): Promise<Finding> {
+  await bob.sync();
+  const type = "org.pinyon.note";
+  for (const part of [1, 2]) {
+    await alice.sendToDevice(type, { [bob.userId]: { [bob.deviceId]: { marker, part } } });
+  }
+  const parts: unknown[] = [];
+  await bob.until("both notes", ARRIVE_MS, ({ to_device }) => {
+    const notes = to_device?.events.filter((event) => event.type === type) ?? [];
+    parts.push(...notes.map(({ content }) => content["part"]));
+    return parts.includes(2) || undefined;
+  });
+  must(parts.join() === "1,2", `Bob's device was sent the notes ${parts.join()}`);
+  return { text: "two notes, in order, once", figures: {} };
+}
+
+/** Keys as a device publishes them; homeservers pass them on and look at none. */
+function deviceKeys({ userId, deviceId }: MatrixClient): Json {
+  const key = () => randomBytes(32).toString("base64").replace(/=+$/, "");
+  return {
+    user_id: userId,
+    device_id: deviceId,
+    algorithms: ["m.olm.v1.curve25519-aes-sha2", "m.megolm.v1.aes-sha2"],
+    keys: { [`curve25519:${deviceId}`]: key(), [`ed25519:${deviceId}`]: key() },
+    signatures: { [userId]: { [`ed25519:${deviceId}`]: key() } },
+  };
+}

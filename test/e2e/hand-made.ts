@@ -1,21 +1,18 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from "node:http";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { readKey } from "../../src/daemon/key-file.js";
+import { configPath } from "../../src/daemon/state-folder.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { nameToKey } from "../../src/wire/name.js";
 import type { MeshNode, Owner } from "./mesh.js";
+import { freePorts } from "./place.js";
 
 const KEY_ID = "ed25519:pinyon";
 const KEY_VALID_MS = 86_400_000;
-
-/** Where a homeserver listens, and where it hands over what it sends. */
-export interface HandMadeOptions {
-  /** Of 127.0.0.1. */
-  readonly port: number;
-  readonly outbound: { readonly port: number; readonly secret: string };
-}
 
 export interface HandMadeRequest {
   readonly method: string;
@@ -37,13 +34,15 @@ export interface HandMadeAnswer {
 export class HandMade {
   /** Answers all but the request for its keys. */
   answer: RequestListener = (_request, response) => response.end("{}");
+  readonly name: string;
   readonly server: Server;
 
   private constructor(
-    readonly name: string,
     private readonly signer: Signer,
-    private readonly options: HandMadeOptions,
+    private readonly port: number,
+    private readonly outbound: { readonly port: number; readonly secret: string },
   ) {
+    this.name = signer.name;
     this.server = createServer((request, response) => {
       if (request.url?.startsWith("/_matrix/key/v2/server")) response.end(JSON.stringify(this.#keys()));
       else this.answer(request, response);
@@ -52,17 +51,24 @@ export class HandMade {
     this.server.on("clientError", (_error, socket) => socket.destroy());
   }
 
-  /** One for a node, by the node's own key. It ends with the test. */
-  static async start(t: Owner, node: MeshNode, options: HandMadeOptions): Promise<HandMade> {
-    const seed = await readKey(node.folder);
-    const made = new HandMade(node.name, new Signer(seed!, node.name), options);
+  /** One beside a node that does not run yet, and listens; it ends with the test. */
+  static async beside(t: Owner, node: MeshNode): Promise<HandMade> {
+    const [port = 0, outboundPort = 0] = await freePorts(2);
+    const outbound = { port: outboundPort, secret: randomBytes(16).toString("hex") };
+    const file = configPath(node.folder);
+    const config = JSON.parse(readFileSync(file, "utf8"));
+    const listen = `127.0.0.1:${outboundPort}`;
+    const homeserver = { url: `http://127.0.0.1:${port}`, listen, secret: outbound.secret, fastRetries: true };
+    writeFileSync(file, JSON.stringify({ ...config, homeserver }), { mode: 0o600 });
+    const signer = new Signer((await readKey(node.folder))!, node.name);
+    const made = new HandMade(signer, port, outbound);
     await made.listen();
     t.teardown(() => made.stop());
     return made;
   }
 
   async listen(): Promise<void> {
-    await new Promise<void>((resolve) => this.server.listen(this.options.port, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => this.server.listen(this.port, "127.0.0.1", resolve));
   }
 
   /** As if its process had ended. */
@@ -75,7 +81,7 @@ export class HandMade {
 
   /** Sends a request, and waits for the head of the answer. Rejects where it breaks off before; `signal` breaks it off. */
   async ask({ method, to, path, body }: HandMadeRequest, signal?: AbortSignal): Promise<HandMadeAnswer> {
-    const { port, secret } = this.options.outbound;
+    const { port, secret } = this.outbound;
     const authorization = formatXMatrix(this.signer.authorization({ method, path, destination: to }, KEY_ID));
     const headers = { authorization, "proxy-authorization": `Bearer ${secret}`, host: `${to}:80`, connection: "close" };
     const uri = `matrix-federation://${to}${path}`;

@@ -6,9 +6,11 @@ import { ErrorCode } from "../daemon/errors.js";
 import { initNode } from "../daemon/init.js";
 import { createLog, type Log } from "../daemon/logs.js";
 import { refuseOpenToOthers } from "../daemon/modes.js";
+import { ServiceNotices } from "../daemon/service-notices.js";
 import { configPath } from "../daemon/state-folder.js";
 import { chooseCrypto } from "../driver/choose-crypto.js";
 import { greeting } from "./greeting.js";
+import { count } from "./output.js";
 import { configFileOf, folderOf } from "./settings.js";
 
 /** Runs the node of a command line until a signal ends it; with `init` it makes the key and the config file where they are missing. */
@@ -24,8 +26,18 @@ export async function runNode(command: Command, init: boolean): Promise<void> {
   const log = createLog(config.log.level, process.stdout.isTTY, (line) => process.stdout.write(line));
   const daemon = await Daemon.start({ folder, config, crypto, log });
   if (configFile !== undefined && hasSecrets(config)) await warnIfOpen(daemon, configFile);
-  handleProcessEvents(daemon, log);
+  const notices = new ServiceNotices({
+    environment: process.env,
+    status: () => statusLine(daemon),
+    warn: (text) => daemon.warn(text),
+  });
+  handleProcessEvents(daemon, notices, log);
   process.stderr.write(greeting(daemon, configFile, command));
+  notices.ready();
+}
+
+function statusLine({ name, links, overlay }: Daemon): string {
+  return `${name}: ${count(links.size, "link")}, ${count(overlay.status().sessions.length, "session")}`;
 }
 
 function hasSecrets({ network, peers }: Config): boolean {
@@ -42,7 +54,7 @@ async function warnIfOpen(daemon: Daemon, configFile: string): Promise<void> {
 const SAME_SIGNAL_MS = 500;
 
 /** The first signal stops the node, a second one ends the process at once. */
-function handleProcessEvents(daemon: Daemon, log: Log): void {
+function handleProcessEvents(daemon: Daemon, notices: ServiceNotices, log: Log): void {
   process.on("uncaughtException", (error) => daemon.handleFault(error));
   process.on("unhandledRejection", (error) => daemon.handleFault(error));
   let stoppingMs: number | undefined;
@@ -52,6 +64,7 @@ function handleProcessEvents(daemon: Daemon, log: Log): void {
     if (stoppingMs !== undefined) return;
     stoppingMs = nowMs;
     log.info({ signal }, "stopping");
+    notices.stopping();
     await daemon.stop();
     process.exit(0);
   };

@@ -31,3 +31,5 @@ export const STOP_LINKS_MS = 2_000;
 export const WARNINGS_MAX = 20;
 /** Dialers are looked at so often, in ms, beside each change. */
 export const RECONCILE_MS = 1_000;
+/** A notice to the service manager that is not taken in so long is given up, in ms. */
+export const NOTICE_TIMEOUT_MS = 10_000;

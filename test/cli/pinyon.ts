@@ -35,6 +35,8 @@ export class NodeFolder {
   constructor(
     t: Test,
     readonly folder: string,
+    /** What the node finds in its environment beside what this process has. */
+    readonly environment: Readonly<Record<string, string>> = {},
   ) {
     t.teardown(() => this.end("SIGKILL"));
   }
@@ -57,7 +59,8 @@ export class NodeFolder {
 
   /** Starts `pinyon run` and waits until the node greets. */
   async run(...args: string[]): Promise<void> {
-    const node = spawn(ENV, [...NODE, MAIN, "--state", this.folder, "run", ...args]);
+    const env = { ...process.env, ...this.environment };
+    const node = spawn(ENV, [...NODE, MAIN, "--state", this.folder, "run", ...args], { env });
     this.process = node;
     this.stdout = "";
     this.stderr = "";

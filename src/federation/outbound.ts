@@ -124,7 +124,7 @@ export class Outbound {
 
   /** A key response is judged by the name alone, so a kept one serves while its origin is away. */
   async #passKeysOfServer({ destination, head, question }: Outgoing): Promise<void> {
-    const { keys, stats } = this.#options;
+    const { keys } = this.#options;
     let answer: WholeAnswer;
     try {
       answer = await this.#ask(destination, head, new Uint8Array(0));
@@ -132,7 +132,6 @@ export class Outbound {
     } catch (error) {
       const stored = await keys.storedServer(destination);
       if (stored === undefined || !isAbsence(error)) throw error;
-      stats.keyResponsesServed++;
       answer = { status: 200, rawHeaders: ["content-type", "application/json"], body: stored };
     }
     giveWhole(question, answer, answer.body);
@@ -140,7 +139,7 @@ export class Outbound {
 
   /** The same for what a server knows of others' keys. */
   async #passKeysQuery({ destination, head, question }: Outgoing): Promise<void> {
-    const { keys, stats } = this.#options;
+    const { keys } = this.#options;
     const asked = await readWhole(question.body, KEY_BODY_BYTES_MAX);
     try {
       const answer = await this.#ask(destination, head, asked);
@@ -148,7 +147,6 @@ export class Outbound {
     } catch (error) {
       if (!isAbsence(error)) throw error;
       const stored = await keys.storedQuery(namesOfQuery(head.path, asked));
-      stats.keyResponsesServed++;
       giveWhole(question, { status: 200, rawHeaders: ["content-type", "application/json"] }, stored);
     }
   }

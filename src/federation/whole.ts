@@ -32,7 +32,8 @@ export async function askWhole(
 ): Promise<WholeAnswer> {
   const cancel = timers.after(timeoutMs, () => passage.destroy(new FederationError("PINYON_TIMEOUT")));
   try {
-    passage.body.end(body);
+    // Of a request without a body the writing side has ended already.
+    passage.body.end(body.length === 0 ? undefined : body);
     const answer = await passage.answer;
     return { ...answer, body: await readWhole(answer.body, bytesMax) };
   } catch (error) {

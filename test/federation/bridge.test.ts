@@ -65,3 +65,23 @@ t.test("a server that nobody finds is answered at once from the second request o
   t.equal(a.federation.stats.awayAnswers, 2);
   t.equal(a.federation.stats.outboundErrors.PINYON_UNREACHABLE, 3);
 });
+
+t.test("a server's keys are served by its node, and from what was kept while it is away", async (t) => {
+  const network = new TestNetwork();
+  const a = await startServer(t, network);
+  const b = await startServer(t, network);
+  const server = { path: "/_matrix/key/v2/server" };
+  const query = {
+    method: "POST",
+    path: "/_matrix/key/v2/query",
+    body: { server_keys: { [b.name]: {} } },
+  };
+  const first = await ask(a, b.name, server);
+  t.equal(first.status, 200);
+  b.node.leave();
+  const kept = await ask(a, b.name, server);
+  t.same([kept.status, JSON.parse(kept.body)], [200, JSON.parse(first.body)]);
+  const asked = await ask(a, b.name, query);
+  t.same([asked.status, JSON.parse(asked.body)], [200, { server_keys: [JSON.parse(first.body)] }]);
+  t.equal(a.federation.stats.keyResponsesServed, 2);
+});

@@ -23,11 +23,16 @@ export type HttpAddress = { readonly host: string; readonly port: number } | { r
 
 /** A request to a homeserver over HTTP/1.1. */
 export function http1Passage(address: HttpAddress, agent: Agent, head: RequestHead): Passage {
-  const { method, path, headers } = head;
+  const { method, path } = head;
   const where = "path" in address ? { socketPath: address.path } : address;
-  const outgoing = request({ ...where, agent, method, path, headers });
+  const outgoing = request({ ...where, agent, method, path, headers: framed(head) });
   outgoing.setNoDelay(true);
   return { body: outgoing, answer: answerOf(outgoing), destroy: (error) => void outgoing.destroy(error) };
+}
+
+/** The platform writes the body of a GET bare where nothing says its length: the homeserver would read it as its next request. */
+function framed({ headers, hasBody }: RequestHead): RequestHead["headers"] {
+  return hasBody && headers["content-length"] === undefined ? { ...headers, "transfer-encoding": "chunked" } : headers;
 }
 
 function answerOf(outgoing: ClientRequest): Promise<Answer> {

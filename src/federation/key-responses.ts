@@ -69,9 +69,7 @@ export class KeyResponses {
   /** What is kept of `name`, an answer to `GET /_matrix/key/v2/server`; undefined where nothing is, or what is has been tampered with. */
   async storedServer(name: string): Promise<Uint8Array | undefined> {
     const response = await this.#read(name);
-    if (response === undefined) return undefined;
-    this.#stats.keyResponsesServed++;
-    return Buffer.from(response.text);
+    return response === undefined ? undefined : Buffer.from(response.text);
   }
 
   /** What is kept of these servers, an answer to `/_matrix/key/v2/query` of at most about `KEY_BODY_BYTES_MAX`. */
@@ -87,7 +85,6 @@ export class KeyResponses {
         break;
       }
       texts.push(response.text);
-      this.#stats.keyResponsesServed++;
     }
     return Buffer.from(`{"server_keys":[${texts.join(",")}]}`);
   }

@@ -128,7 +128,7 @@ export class Outbound {
     let answer: WholeAnswer;
     try {
       answer = await this.#ask(destination, head, new Uint8Array(0));
-      if (answer.status === 200) await keys.checkServer(destination, answer.body);
+      if (isSuccess(answer)) await keys.checkServer(destination, answer.body);
     } catch (error) {
       const stored = await keys.storedServer(destination);
       if (stored === undefined || !isAbsence(error)) throw error;
@@ -143,7 +143,7 @@ export class Outbound {
     const asked = await readWhole(question.body, KEY_BODY_BYTES_MAX);
     try {
       const answer = await this.#ask(destination, head, asked);
-      giveWhole(question, answer, answer.status === 200 ? await keys.checkQuery(answer.body) : answer.body);
+      giveWhole(question, answer, isSuccess(answer) ? await keys.checkQuery(answer.body) : answer.body);
     } catch (error) {
       if (!isAbsence(error)) throw error;
       const stored = await keys.storedQuery(namesOfQuery(head.path, asked));
@@ -154,7 +154,9 @@ export class Outbound {
   /** Throws where the server is away, also where its node is not. */
   async #ask(destination: string, head: RequestHead, body: Uint8Array): Promise<WholeAnswer> {
     const { servers, timers } = this.#options;
-    const passage = await servers.open(destination, head);
+    // What is to be checked must not be compressed.
+    const headers = { ...head.headers, "accept-encoding": "identity" };
+    const passage = await servers.open(destination, { ...head, headers });
     const answer = await askWhole(passage, body, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, timers);
     if (answer.status >= 500) throw new FederationError("PINYON_HOMESERVER_ANSWER", `it answered ${answer.status}`);
     return answer;
@@ -166,6 +168,11 @@ const POSTPONED = "what waits for it is to be sent when it is back, which it wil
 const NOT_FOUND = { status: 404 };
 
 const ABSENCE: readonly string[] = [AWAY, "PINYON_HOMESERVER_ANSWER", "PINYON_TIMEOUT", "PINYON_BODY_BROKEN"];
+
+/** True for every answer that a homeserver may take keys from: they take any 2xx as a success. */
+function isSuccess({ status }: WholeAnswer): boolean {
+  return status < 400;
+}
 
 function isAbsence(error: unknown): boolean {
   return ABSENCE.includes(federationErrorOf(error).code);

@@ -38,7 +38,6 @@ t.test("a key response signed by its name's key is kept, and serves by either ca
   t.equal(stats.keyResponsesKept, 1);
   t.same(await stored(keys, A), response);
   t.same(parseJsonObject(await keys.storedQuery([A.name, B.name, A.name])), { server_keys: [response] });
-  t.equal(stats.keyResponsesServed, 2);
   t.equal(await keys.storedServer(B.name), undefined);
   t.same(readdirSync(folder), [A.name]);
   t.equal(statSync(join(folder, A.name)).mode & 0o777, 0o600);

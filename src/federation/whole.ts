@@ -32,8 +32,9 @@ export async function askWhole(
 ): Promise<WholeAnswer> {
   const cancel = timers.after(timeoutMs, () => passage.destroy(new FederationError("PINYON_TIMEOUT")));
   try {
-    // Of a request without a body the writing side has ended already.
-    passage.body.end(body.length === 0 ? undefined : body);
+    // A stream that was opened without a body takes no write, not even of nothing.
+    if (body.length === 0) passage.body.end();
+    else passage.body.end(body);
     const answer = await passage.answer;
     return { ...answer, body: await readWhole(answer.body, bytesMax) };
   } catch (error) {

@@ -2,6 +2,7 @@ import { createServer, type Server as HttpServer, type IncomingMessage, type Ser
 import { createServer as createTcpServer, type Socket, type Server as TcpServer } from "node:net";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
+import { isServerName } from "../wire/name.js";
 import { answerError, answerErrorOn } from "./answer-error.js";
 import {
   HEAD_BYTES_MAX,
@@ -13,10 +14,13 @@ import {
 } from "./config.js";
 import { takeCredential } from "./credential.js";
 import { FederationError, federationErrorOf } from "./errors.js";
+import { checkRawHeaders } from "./headers.js";
 import { addressOf, type ListenAddress, listenOn } from "./listen-address.js";
 import type { Timers } from "./overlay.js";
-import { parseTarget, readFirstBytes } from "./request-line.js";
+import { headerValues } from "./raw-headers.js";
+import { parseTarget, type RequestTarget, readFirstBytes, TLS_PORTS } from "./request-line.js";
 import type { FederationStats } from "./stats.js";
+import { confirmTunnel, parseTunnelTarget, startTls } from "./tls-front.js";
 
 /** A request of the homeserver to another server. */
 export interface OutboundRequest {
@@ -24,7 +28,7 @@ export interface OutboundRequest {
   readonly destination: string;
   /** Path and query, byte for byte; begins with "/". */
   readonly path: string;
-  /** Method, raw header fields without the credential, and body. The fields are at most `HEAD_FIELDS_MAX`. */
+  /** Method, raw header fields without the credential, which `checkRawHeaders` lets pass, and body. */
   readonly request: IncomingMessage;
   /** Emits `close` before `finish` where the homeserver went away. */
   readonly response: ServerResponse;
@@ -46,9 +50,14 @@ interface Connection {
   readonly socket: Socket;
   /** Stops the wait for a request's head. */
   cancelDeadline: () => void;
-  /** The answer to its request to this listener as a proxy: there is one alone. */
-  proxied?: ServerResponse;
+  /** The server that a tunnel on it leads to. */
+  tunnelTo?: string;
+  /** The answer to its last request. */
+  response?: ServerResponse;
 }
+
+/** Where a Matrix server says under which name and port it is served. */
+const WELL_KNOWN_PATH = "/.well-known/matrix/server";
 
 /**
  * Where the homeserver hands over its federation: an HTTP/1.1 proxy on a TCP port or a Unix socket, for one homeserver, which shows a
@@ -57,7 +66,8 @@ interface Connection {
  * 1. accept: is there room?
  * 2. the first bytes: a scheme that HTTP does not know is made one that it does
  * 3. the head of a request: the credential, the target
- * 4. a request to a server: `handler`, and the connection closes after the answer
+ * 4. a request to a server: `handler`, and the connection closes after the answer; or
+ * 5. CONNECT to a server: TLS, and in it requests to that server, as many as come: `handler`
  *
  * What is refused gets an answer in JSON, and is counted by its code in `stats.outboundErrors`.
  */
@@ -65,8 +75,9 @@ export class LocalListener {
   readonly #options: LocalListenerOptions;
   readonly #tcp: TcpServer;
   readonly #http: HttpServer;
-  /** By the socket that HTTP sees. */
-  readonly #connections = new Map<Duplex, Connection>();
+  readonly #connections = new Set<Connection>();
+  /** The connection of each socket that HTTP sees: its own, or that of TLS in a tunnel. */
+  readonly #bySocket = new WeakMap<Duplex, Connection>();
 
   private constructor(options: LocalListenerOptions) {
     this.#options = options;
@@ -75,7 +86,8 @@ export class LocalListener {
     this.#tcp.on("drop", () => options.stats.connectionsRefused++);
     this.#http = newHttpServer();
     this.#http.on("request", (request, response) => this.#handleRequest(request, response));
-    this.#http.on("clientError", (error, socket) => this.#handleClientError(error, socket));
+    this.#http.on("connect", (request, socket, head) => this.#handleConnect(request, socket as Socket, head));
+    this.#http.on("clientError", (error, socket) => this.#handleClientError(error, socket as Socket));
   }
 
   /** Listens. Rejects with the system's error, as `listenOn` does. */
@@ -95,7 +107,7 @@ export class LocalListener {
   /** Takes no more and cuts what is open. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#tcp.close(resolve));
-    for (const { socket } of this.#connections.values()) socket.destroy();
+    for (const { socket } of this.#connections) socket.destroy();
     await closed;
   }
 
@@ -108,74 +120,109 @@ export class LocalListener {
     }
     socket.setKeepAlive(true, TCP_PROBE_MS);
     const connection: Connection = { socket, cancelDeadline: () => {} };
-    this.#connections.set(socket, connection);
+    this.#connections.add(connection);
     this.#awaitHead(connection);
     socket.once("close", () => {
       connection.cancelDeadline();
-      this.#connections.delete(socket);
+      this.#connections.delete(connection);
     });
     readFirstBytes(socket, () => {
-      this.#http.emit("connection", socket);
+      this.#serveHttp(socket, connection);
       socket.resume();
     });
   }
 
+  #serveHttp(socket: Socket, connection: Connection): void {
+    this.#bySocket.set(socket, connection);
+    this.#http.emit("connection", socket);
+  }
+
   #awaitHead(connection: Connection): void {
+    const { socket } = connection;
     connection.cancelDeadline = this.#options.timers.after(REQUEST_HEAD_TIMEOUT_MS, () => {
-      const { socket } = connection;
-      this.#refuseOn(
-        socket,
-        new FederationError("PINYON_TIMEOUT", "the head of a request was awaited", { status: 408 }),
-      );
+      if (connection.tunnelTo === undefined) this.#refuseOn(socket, HEAD_LATE);
+      else socket.destroy();
     });
   }
 
   #handleRequest(request: IncomingMessage, response: ServerResponse): void {
-    const connection = this.#connections.get(request.socket);
-    // A request behind one that is under way is not looked at: the connection closes after the answer to that one.
-    if (connection === undefined || connection.proxied !== undefined) return;
+    const connection = this.#bySocket.get(request.socket)!;
+    const { tunnelTo } = connection;
+    // Outside of tunnels a request behind another one is not looked at: the connection closes after the answer to that one.
+    if (tunnelTo === undefined && connection.response !== undefined) return;
     connection.cancelDeadline();
-    connection.proxied = response;
-    response.shouldKeepAlive = false;
+    connection.response = response;
+    response.shouldKeepAlive = tunnelTo !== undefined;
+    response.once("close", () => {
+      const isLast = connection.response === response && !connection.socket.destroyed;
+      if (tunnelTo !== undefined && isLast) this.#awaitHead(connection);
+    });
     try {
-      this.#checkHead(request);
-      this.#options.handler({ ...parseTarget(request.url ?? ""), request, response });
+      const target = tunnelTo === undefined ? this.#proxiedTarget(request) : tunnelledTarget(request, tunnelTo);
+      if (isWellKnown(target, request)) answerWellKnown(target, response);
+      else this.#options.handler({ ...target, request, response });
     } catch (error) {
       this.#refuse(response, federationErrorOf(error));
     }
   }
 
-  #checkHead(request: IncomingMessage): void {
+  #proxiedTarget(request: IncomingMessage): RequestTarget {
+    this.#checkCredential(request);
+    checkHead(request);
+    return parseTarget(request.url!);
+  }
+
+  #checkCredential(request: IncomingMessage): void {
     if (!takeCredential(request, this.#options.secret)) throw new FederationError("PINYON_CREDENTIAL");
-    const fieldCount = request.rawHeaders.length / 2;
-    if (fieldCount > HEAD_FIELDS_MAX)
-      throw new FederationError("PINYON_HEADERS", `more than ${HEAD_FIELDS_MAX} fields`);
-    const coding = request.headers["transfer-encoding"];
-    // The parser lets such a head pass and refuses the body.
-    if (coding !== undefined && coding.toLowerCase() !== "chunked") throw new FederationError("PINYON_HEADERS", coding);
-    if (request.httpVersionMajor !== 1) throw new FederationError("PINYON_HEADERS", "not HTTP/1.1");
+  }
+
+  async #handleConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const connection = this.#bySocket.get(socket)!;
+    if (isUnderWay(connection.response)) {
+      // Whatever were said now would be taken for the answer to the request before.
+      this.#options.stats.outboundErrors.PINYON_HEADERS++;
+      socket.destroy();
+      return;
+    }
+    try {
+      if (connection.tunnelTo !== undefined) throw new FederationError("PINYON_CONNECT_TARGET", "a tunnel in a tunnel");
+      this.#checkCredential(request);
+      checkHead(request);
+      const name = parseTunnelTarget(request.url!);
+      const secureContext = await this.#options.certificateOf(name);
+      if (socket.destroyed || socket.writableEnded) return;
+      connection.tunnelTo = name;
+      // What the client sent ahead of the answer is the beginning of TLS.
+      socket.unshift(head);
+      confirmTunnel(socket, request.httpVersion);
+      const onSecure = (secured: Socket) => this.#serveHttp(secured, connection);
+      startTls(socket, { name, secureContext }, onSecure, () => this.#options.stats.tlsFailures++);
+    } catch (error) {
+      this.#refuseOn(socket, federationErrorOf(error));
+    }
   }
 
   /** Bytes that are no HTTP, or a connection that broke. */
-  #handleClientError(error: Error & { code?: string }, socket: Duplex): void {
-    const response = this.#connections.get(socket)?.proxied;
-    // What follows a whole request is nothing to wait for, and no reason to withhold its answer.
-    if (response?.req.complete && !socket.destroyed) return;
+  #handleClientError(error: Error & { code?: string }, socket: Socket): void {
     if (!error.code?.startsWith("HPE_")) {
       socket.destroy();
       return;
     }
-    if (response?.headersSent) {
-      // An answer that was begun goes no further; one that is whole, such as an error, arrives.
-      (socket as Socket).destroySoon();
+    const { response } = this.#bySocket.get(socket)!;
+    if (isUnderWay(response) && response.req.complete) {
+      // What follows a whole request is no reason to withhold its answer; nothing more can be read here.
+      response.once("close", () => socket.destroySoon());
       return;
     }
-    const isCut = error.code === "HPE_INVALID_EOF_STATE" && response !== undefined;
+    if (isUnderWay(response) && response.headersSent) {
+      // An answer that was begun goes no further; one that is whole, such as an error, arrives.
+      socket.destroySoon();
+      return;
+    }
+    const isCut = isUnderWay(response) && error.code === "HPE_INVALID_EOF_STATE";
     const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
-    this.#refuseOn(
-      socket,
-      new FederationError(isCut ? "PINYON_BODY_BROKEN" : "PINYON_HEADERS", error.message, { status }),
-    );
+    const code = isCut ? "PINYON_BODY_BROKEN" : "PINYON_HEADERS";
+    this.#refuseOn(socket, new FederationError(code, error.message, { status }));
   }
 
   #refuse(response: ServerResponse, error: FederationError): void {
@@ -188,6 +235,39 @@ export class LocalListener {
     this.#options.stats.outboundErrors[error.code]++;
     answerErrorOn(socket, error);
   }
+}
+
+const HEAD_LATE = new FederationError("PINYON_TIMEOUT", "the head of a request was awaited", { status: 408 });
+
+function isUnderWay(response: ServerResponse | undefined): response is ServerResponse {
+  return response !== undefined && !response.closed;
+}
+
+function checkHead({ rawHeaders, httpVersionMajor }: IncomingMessage): void {
+  checkRawHeaders(rawHeaders);
+  if (httpVersionMajor !== 1) throw new FederationError("PINYON_HEADERS", "expected HTTP/1.1");
+}
+
+/** In a tunnel a request names the path alone, and its head the server that the tunnel leads to, with or without a port. */
+function tunnelledTarget(request: IncomingMessage, name: string): RequestTarget {
+  checkHead(request);
+  const path = request.url!;
+  const [host, ...more] = headerValues(request.rawHeaders, "host");
+  const isNamed = host === name || [...TLS_PORTS].some((port) => host === `${name}:${port}`);
+  if (!isNamed || more.length > 0) throw new FederationError("PINYON_DESTINATION", `this tunnel leads to ${name}`);
+  if (!/^\/[^#]*$/.test(path))
+    throw new FederationError("PINYON_HEADERS", "expected a target that begins with a slash");
+  return { destination: name, path };
+}
+
+function isWellKnown({ destination, path }: RequestTarget, { method }: IncomingMessage): boolean {
+  return method === "GET" && path === WELL_KNOWN_PATH && isServerName(destination);
+}
+
+/** With the port stated, nobody asks DNS for one: it does not know these names. */
+function answerWellKnown({ destination }: RequestTarget, response: ServerResponse): void {
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(JSON.stringify({ "m.server": `${destination}:8448` }));
 }
 
 /** The platform's HTTP, strict, with the bounds of federation, and nothing left to it that this listener answers itself. */

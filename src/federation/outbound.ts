@@ -2,7 +2,7 @@ import { isServerName } from "../wire/name.js";
 import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, OUTBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
-import { checkRawHeaders, passRequestHeaders, passResponseHeaders } from "./headers.js";
+import { passRequestHeaders, passResponseHeaders } from "./headers.js";
 import { http1Question } from "./http1.js";
 import { type KeyResponses, namesOfQuery } from "./key-responses.js";
 import type { OutboundRequest } from "./local-listener.js";
@@ -66,7 +66,6 @@ export class Outbound {
 
   #check({ destination, path, request }: OutboundRequest, question: Question): Outgoing {
     const { method = "", rawHeaders } = request;
-    checkRawHeaders(rawHeaders);
     const { kind, isSigned } = classify(method, path);
     if (kind === "wake") throw new FederationError("PINYON_PATH");
     if (!isServerName(destination)) throw new FederationError("PINYON_CLASSIC_NAME", destination);

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import type { Test } from "tap";
+import type { LocalCaFiles } from "../../src/federation/local-ca.js";
 import { LocalListener, type LocalListenerOptions, type OutboundRequest } from "../../src/federation/local-listener.js";
 import { type FederationStats, newFederationStats } from "../../src/federation/stats.js";
 import { keyToName } from "../../src/wire/name.js";
@@ -90,4 +91,14 @@ function echo({ destination, path, request, response }: OutboundRequest): void {
   request.on("end", () => {
     response.end(JSON.stringify({ destination, path, method: request.method, fields: request.rawHeaders, bodyBytes }));
   });
+}
+
+/** Files in memory, for the local authority. */
+export function memoryFiles(files = new Map<string, string>()): LocalCaFiles {
+  return {
+    read: async (name) => files.get(name),
+    write: async (name, text) => {
+      files.set(name, text);
+    },
+  };
 }

@@ -230,13 +230,21 @@ t.test("a second request on one connection is not looked at, and the first is an
   const { say, handed } = await listening(t);
   const first = synapseRequest("/a").replace("Connection: close\r\n", "");
   const seconds = [synapseRequest("/b"), `GET https://${NAME}/b HTTP/1.1\r\n${BEARER}Host: x\r\n\r\n`];
-  for (const second of [...seconds, `CONNECT ${NAME}:8448 HTTP/1.1\r\n${BASIC}\r\n`]) {
+  for (const second of seconds) {
     const answer = await say(first + second);
     t.equal(answer.match(/HTTP\/1\.1/g)?.length, 1, second.slice(0, 20));
     t.match(answer, '"path":"/a"');
     t.match(await say(first, second), '"path":"/a"');
   }
   t.ok(handed.every(({ path }) => path === "/a"));
+});
+
+t.test("a tunnel asked for behind a request ends the connection: nothing is taken for the answer", async (t) => {
+  const { say, stats, assertServes } = await listening(t);
+  const request = synapseRequest("/a").replace("Connection: close\r\n", "");
+  t.equal(await say(`${request}CONNECT ${NAME}:8448 HTTP/1.1\r\n${BASIC}\r\n`), "");
+  t.equal(stats.outboundErrors.PINYON_HEADERS, 1);
+  await assertServes();
 });
 
 t.test("a body that loses its form is refused, and ends the exchange", async (t) => {

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Endpoint, parseEndpoint } from "../daemon/endpoint.js";
 import { KINDS, type Kind } from "../homeserver/kind.js";
-import type { ConnectOptions } from "./homeserver-verbs.js";
+import type { ConnectOptions, DisconnectOptions } from "./homeserver-verbs.js";
 
 /** Editing files takes longer to load than the other commands take in all. */
 const verbs = () => import("./homeserver-verbs.js");
@@ -9,7 +9,8 @@ const verbs = () => import("./homeserver-verbs.js");
 export function homeserverCommand(): Command {
   return new Command("homeserver")
     .description("join the node with the Matrix homeserver beside it, which keeps its files' layout and can be undone")
-    .addCommand(connectCommand());
+    .addCommand(connectCommand())
+    .addCommand(disconnectCommand());
 }
 
 function connectCommand(): Command {
@@ -33,6 +34,14 @@ function connectCommand(): Command {
         command.error("error: expected --config <file> or --new <folder>");
       }
       await (await verbs()).connect(kind, options, command);
+    });
+}
+
+function disconnectCommand(): Command {
+  return editing("disconnect", "show how the files were before, and put them back byte for byte with --apply")
+    .option("--config <file>", "the homeserver's configuration file (default: the one that was connected)")
+    .action(async (kind: Kind, options: DisconnectOptions, command: Command) => {
+      await (await verbs()).disconnect(kind, options, command);
     });
 }
 

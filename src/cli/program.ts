@@ -16,7 +16,6 @@ export function program(): Command {
     .version(VERSION)
     .option("--config <file>", "config file (default: pinyon.yaml in the state folder, where there is one)")
     .option("--state <folder>", "state folder, one per node (default: ~/.local/state/pinyon)")
-    .enablePositionalOptions()
     .helpCommand(false)
     .addHelpText(
       "after",
@@ -35,7 +34,9 @@ export function program(): Command {
     root.addCommand(command);
   }
   for (const command of withSubcommands(root)) {
-    command.exitOverride().showHelpAfterError("Run it with --help to see what it takes.");
+    // An option is of the command that it stands behind: --config is of the program and of `homeserver connect`.
+    command.enablePositionalOptions().exitOverride();
+    command.showHelpAfterError("Run it with --help to see what it takes.");
     for (const option of root.options) if (command !== root) takeBehind(root, command, option);
   }
   return root;

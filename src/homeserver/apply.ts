@@ -56,7 +56,6 @@ export function unwritable(path: string, error: unknown): Error {
   });
 }
 
-/** Files of a folder made here are the new homeserver's own: `disconnect` leaves them. */
 function recordOf({ kind, config, newFolder, files }: Plan): ConnectRecord {
   return {
     kind,

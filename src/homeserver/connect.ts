@@ -11,7 +11,7 @@ import { configFile } from "./examine.js";
 import { firstFree, requireFree } from "./free-port.js";
 import type { Homeserver, Join } from "./homeserver.js";
 import type { OwnNode } from "./own-node.js";
-import { editText, type FileChange, marks, nodeConfigChange, type Plan } from "./plan.js";
+import { editText, type FileChange, marks, nodeConfigChange, type Plan, secretsOf } from "./plan.js";
 import { requireUnconnected } from "./record.js";
 import { readText } from "./text-file.js";
 
@@ -54,7 +54,7 @@ export async function planConnect(
       await nodeConfigChange(node, homeserver, meeting),
     ],
     join: meeting,
-    secrets: [meeting.secret],
+    secrets: [meeting.secret, ...secretsOf(after)],
   };
 }
 
@@ -85,7 +85,7 @@ export async function planNew(
       await nodeConfigChange(node, homeserver, meeting),
     ],
     join: meeting,
-    secrets: [meeting.secret, ...secrets],
+    secrets: [meeting.secret, ...secretsOf(joined), ...secrets],
   };
 }
 

@@ -47,5 +47,5 @@ logging:
     params:
       path: ${inFolder("log")}
 `;
-  return { config, others: new Map([["matrix_key.pem", keyPem(seed)]]), secrets: [registration, seedBase64(seed)] };
+  return { config, others: new Map([["matrix_key.pem", keyPem(seed)]]), secrets: [seedBase64(seed)] };
 }

@@ -41,7 +41,7 @@ export interface NewFiles {
   readonly config: string;
   /** The files beside it, by their names. */
   readonly others: ReadonlyMap<string, string>;
-  /** What no output shows. */
+  /** What no output shows beside the secrets in the configuration. */
   readonly secrets: readonly string[];
 }
 

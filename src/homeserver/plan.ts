@@ -6,7 +6,7 @@ import type { Kind } from "./kind.js";
 import type { OwnNode } from "./own-node.js";
 import { unifiedDiff } from "./text-diff.js";
 import { readText, type TextFile } from "./text-file.js";
-import { type Marks, type Setting, withSettings } from "./yaml-edit.js";
+import { type Marks, readYaml, type Setting, withSettings } from "./yaml-edit.js";
 
 /** A file that is to change, and how. */
 export interface FileChange {
@@ -15,6 +15,16 @@ export interface FileChange {
   readonly before: TextFile | undefined;
   readonly after: string;
 }
+
+/** A change of a text; undefined: the file is new, or goes. */
+export interface ShownChange {
+  readonly path: string;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+}
+
+/** Keys whose values no output shows. */
+const SECRET_KEY = /secret|password|(?:^|_)key$/;
 
 /** How a homeserver and a node are joined: what `connect` shows, and does with `--apply`. */
 export interface Plan {
@@ -79,8 +89,21 @@ export function httpUrl(url: Endpoint): string {
   return "path" in url ? formatEndpoint(url) : `http://${formatEndpoint(url)}`;
 }
 
+/** What a configuration keeps secret, by the names of its keys; its neighbours in a diff may show it otherwise. */
+export function secretsOf(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  const secrets: string[] = [];
+  const visit = (key: string, value: unknown): void => {
+    if (typeof value === "string" && SECRET_KEY.test(key) && value !== "") secrets.push(value);
+    if (typeof value === "object" && value !== null)
+      for (const [name, inner] of Object.entries(value)) visit(name, inner);
+  };
+  visit("", readYaml(text));
+  return secrets;
+}
+
 /** The unified diff of a change, its secrets left out. */
-export function shownDiff({ path, before, after }: FileChange, secrets: readonly string[]): string {
-  const diff = unifiedDiff(path, before?.text, after);
+export function shownDiff({ path, before, after }: ShownChange, secrets: readonly string[]): string {
+  const diff = unifiedDiff(path, before, after);
   return secrets.reduce((text, secret) => text.replaceAll(secret, "(not shown)"), diff);
 }

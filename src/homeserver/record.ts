@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { messageOf, systemCode } from "../daemon/errors.js";
@@ -10,21 +10,23 @@ import { KIND_NAMES, KINDS, type Kind } from "./kind.js";
  * `connect` that was killed half-way can be undone as well.
  */
 
+const FileSchema = z.strictObject({
+  path: z.string(),
+  /** Where the file is as it was before; null where there was none. */
+  backup: z.string().nullable(),
+  /** The text that was written. */
+  written: z.string(),
+});
+export type RecordedFile = z.output<typeof FileSchema>;
+
 const RecordSchema = z.strictObject({
   kind: z.enum(KINDS),
   /** The homeserver's configuration file. */
   config: z.string(),
   /** The folder of a homeserver that `connect --new` made; null for one that was there. */
   newFolder: z.string().nullable(),
-  files: z.array(
-    z.strictObject({
-      path: z.string(),
-      /** Where the file is as it was before; null where there was none. */
-      backup: z.string().nullable(),
-      /** The text that was written. */
-      written: z.string(),
-    }),
-  ),
+  /** The files that `disconnect` restores. Those of a new homeserver are its own by then. */
+  files: z.array(FileSchema),
 });
 export type ConnectRecord = z.output<typeof RecordSchema>;
 
@@ -48,16 +50,20 @@ export async function readRecord(folder: string): Promise<ConnectRecord | undefi
   }
 }
 
-/** The same, of one kind. Throws `PINYON_HOMESERVER_NOT_CONNECTED`. */
-export async function requireRecord(folder: string, kind: Kind): Promise<ConnectRecord> {
+/** The same, of one kind and, where it is given, one configuration file. Throws `PINYON_HOMESERVER_NOT_CONNECTED`. */
+export async function requireRecord(folder: string, kind: Kind, config?: string): Promise<ConnectRecord> {
   const record = await readRecord(folder);
-  if (record?.kind === kind) return record;
-  const found = record === undefined ? "no homeserver is connected" : `a ${KIND_NAMES[record.kind]} is connected`;
-  const next = record === undefined ? `\`pinyon homeserver connect ${kind}\`` : `say \`${record.kind}\``;
-  throw homeserverError(
-    HomeserverCode.NOT_CONNECTED,
-    `${folder}: ${found} to this node: expected ${KIND_NAMES[kind]}: ${next}`,
-  );
+  const notConnected = (text: string) => homeserverError(HomeserverCode.NOT_CONNECTED, text);
+  if (record === undefined) {
+    throw notConnected(
+      `${folder}: no homeserver is connected to this node: \`pinyon homeserver connect ${kind}\` does that`,
+    );
+  }
+  if (record.kind !== kind) {
+    throw notConnected(`${folder}: this node's homeserver is a ${KIND_NAMES[record.kind]}: say \`${record.kind}\``);
+  }
+  if (config === undefined || (await realpath(config).catch(() => config)) === record.config) return record;
+  throw notConnected(`${config}: this file is not connected to this node, ${record.config} is: name that or none`);
 }
 
 /** Throws `PINYON_HOMESERVER_CONNECTED` where a homeserver is connected. */

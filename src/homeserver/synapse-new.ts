@@ -47,7 +47,7 @@ form_secret: "${forms}"
       ["log.yaml", logConfig(inFolder("homeserver.log"))],
       ["signing.key", signingKeyLine(seed)],
     ]),
-    secrets: [registration, macaroons, forms, seedBase64(seed)],
+    secrets: [seedBase64(seed)],
   };
 }
 

@@ -3,6 +3,9 @@ const CONTEXT_LINES = 3;
 /** Changed lines above which a diff is not searched for: both texts are shown whole. Bounds its memory: 8 MB. */
 const CHANGED_LINES_MAX = 1_000;
 
+/** Places that a sentence names. */
+const PLACES_MAX = 10;
+
 /** One line of a comparison. */
 export interface DiffLine {
   readonly sign: " " | "-" | "+";
@@ -12,13 +15,35 @@ export interface DiffLine {
   readonly line: number;
 }
 
-/** The difference of two texts in the unified form; `before` undefined: a new file. Empty where there is none. */
-export function unifiedDiff(path: string, before: string | undefined, after: string): string {
-  const lines = diffLines(before ?? "", after);
+/** The difference of two texts in the unified form; one undefined: the file is new, or goes. Empty where there is none. */
+export function unifiedDiff(path: string, before: string | undefined, after: string | undefined): string {
+  const lines = diffLines(before ?? "", after ?? "");
   const hunks = hunksOf(lines);
   if (hunks.length === 0) return "";
-  const head = [`--- ${before === undefined ? "/dev/null" : path}`, `+++ ${path}`];
+  const head = [`--- ${before === undefined ? "/dev/null" : path}`, `+++ ${after === undefined ? "/dev/null" : path}`];
   return [...head, ...hunks.flatMap((hunk) => hunkText(lines, hunk))].map((line) => `${line}\n`).join("");
+}
+
+/** Where a text was changed, for a sentence: `line 3, lines 7-9, lines taken out after line 12`. */
+export function changedLines(before: string, after: string): string {
+  const places: string[] = [];
+  let last = 0;
+  let run: DiffLine[] = [];
+  for (const line of [...diffLines(before, after), undefined]) {
+    if (line !== undefined && line.sign !== " ") {
+      run.push(line);
+      continue;
+    }
+    const added = run.filter(({ sign }) => sign === "+").map(({ line: number }) => number);
+    const [from = 0, to = from] = [added[0], added.at(-1)];
+    if (added.length > 0) places.push(from === to ? `line ${from}` : `lines ${from}-${to}`);
+    else if (run.length > 0)
+      places.push(last === 0 ? "lines taken out at the top" : `lines taken out after line ${last}`);
+    last = line?.line ?? last;
+    run = [];
+  }
+  const more = places.length - PLACES_MAX;
+  return places.slice(0, PLACES_MAX).join(", ") + (more > 0 ? ` and ${more} places more` : "");
 }
 
 /** Both texts, line by line: what is of both, only of the first (`-`), only of the second (`+`). */

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -38,7 +38,9 @@ export class MeshNode {
 
   start(): void {
     const [program = "", ...args] = this.command;
-    this.process = spawnGroup(program, args, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    const log = openSync(join(this.folder, "daemon.log"), "a");
+    this.process = spawnGroup(program, args, { stdio: ["ignore", log, "pipe", "ipc"] });
+    closeSync(log);
     this.process.stderr?.on("data", (text: Buffer) => {
       this.#said += text.toString();
     });
@@ -145,7 +147,7 @@ export async function makeMesh(t: Owner, options: MeshOptions): Promise<MeshNode
       });
     const { host, port } = place.listen(index);
     const shape = discovery ? {} : { listen: [`${host}:${port}`], peers, discovery: { enabled: false } };
-    const config = { ...shape, metrics: { listen: "127.0.0.1:0" }, log: { level: "error" } };
+    const config = { ...shape, metrics: { listen: "127.0.0.1:0" }, log: { level: "warn" } };
     writeFileSync(configPath(folder), JSON.stringify(config));
   }
   t.teardown(async () => {

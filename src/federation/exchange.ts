@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from "node:http";
 import type { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { EXCHANGE_TIMEOUT_MS, HEAD_TIMEOUT_MS, IDLE_TIMEOUT_MS } from "./config.js";
-import { FederationError, federationErrorOf } from "./errors.js";
+import { FederationError } from "./errors.js";
 import type { Timers } from "./overlay.js";
 
 /** The head of a request. */
@@ -66,7 +66,7 @@ export async function exchange(
     const answer = await passage.answer;
     limit.handleHead();
     const { body, status } = answer;
-    const broken = new Promise<never>((_, reject) => body.once("error", (error) => reject(federationErrorOf(error))));
+    const broken = new Promise<never>((_, reject) => body.once("error", (error) => reject(brokenOff(error))));
     body.on("data", () => limit.touch());
     body.pipe(question.answer(status, passHeaders(answer.rawHeaders)));
     await Promise.race([whole, broken]);
@@ -74,6 +74,13 @@ export async function exchange(
   } finally {
     limit.end();
   }
+}
+
+/** Whatever Node or the system says of a body that ends early. */
+function brokenOff(error: Error): FederationError {
+  return error instanceof FederationError
+    ? error
+    : new FederationError("PINYON_BODY_BROKEN", undefined, { cause: error });
 }
 
 /** An answer may come before the body of its question was read, and then nobody reads the rest. */

@@ -3,7 +3,7 @@
 # `pinyon` on the path, the unit to /etc/systemd/system. The node's state, /var/lib/pinyon, is not touched.
 set -eu
 umask 022
-clone=$(cd "$(dirname "$0")/.." && pwd)
+clone=$(cd "$(dirname "$0")/.." && pwd -P)
 
 fail() {
   echo "install.sh: $1" >&2
@@ -21,7 +21,8 @@ rm -rf /opt/pinyon.new
 mkdir -p /opt/pinyon.new/build
 cp -R "$clone/build/src" /opt/pinyon.new/build/
 cp "$clone/package.json" "$clone/package-lock.json" "$clone/LICENSE" /opt/pinyon.new/
-(cd /opt/pinyon.new && npm ci --omit=dev --prefer-offline --ignore-scripts --no-audit --no-fund)
+# The packages that the clone was built with, without those for building and testing.
+(cd "$clone" && npm ls --omit=dev --all --parseable | sed -n "s|^$clone/||p" | xargs cp -R --parents -t /opt/pinyon.new)
 chmod 755 /opt/pinyon.new/build/src/cli/main.js
 
 rm -rf /opt/pinyon.old

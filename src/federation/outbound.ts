@@ -123,7 +123,7 @@ export class Outbound {
 
   /** A key response is judged by the name alone, so a kept one serves while its origin is away. */
   async #passKeysOfServer({ destination, head, question }: Outgoing): Promise<void> {
-    const { keys } = this.#options;
+    const { keys, stats } = this.#options;
     let answer: WholeAnswer;
     try {
       answer = await this.#ask(destination, head, new Uint8Array(0));
@@ -131,6 +131,7 @@ export class Outbound {
     } catch (error) {
       const stored = await keys.storedServer(destination);
       if (stored === undefined || !isAbsence(error)) throw error;
+      stats.keyResponsesServed++;
       answer = { status: 200, rawHeaders: ["content-type", "application/json"], body: stored };
     }
     giveWhole(question, answer, answer.body);
@@ -138,7 +139,7 @@ export class Outbound {
 
   /** The same for what a server knows of others' keys. */
   async #passKeysQuery({ destination, head, question }: Outgoing): Promise<void> {
-    const { keys } = this.#options;
+    const { keys, stats } = this.#options;
     const asked = await readWhole(question.body, KEY_BODY_BYTES_MAX);
     try {
       const answer = await this.#ask(destination, head, asked);
@@ -146,6 +147,7 @@ export class Outbound {
     } catch (error) {
       if (!isAbsence(error)) throw error;
       const stored = await keys.storedQuery(namesOfQuery(head.path, asked));
+      stats.keyResponsesServed++;
       giveWhole(question, { status: 200, rawHeaders: ["content-type", "application/json"] }, stored);
     }
   }

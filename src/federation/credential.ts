@@ -10,12 +10,13 @@ const FIELD = "proxy-authorization";
  * as Synapse sends it to a worker, or basic credentials (RFC 7617), as everybody sends them to a proxy. Several are refused.
  */
 export function takeCredential(request: IncomingMessage, secret: string): boolean {
-  const { rawHeaders } = request;
+  // `headers` is made of `rawHeaders` when it is first read, by a count of fields that was taken before: so it is read first.
+  const { headers, rawHeaders } = request;
   const values: string[] = [];
   for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
     if (rawHeaders[index]!.toLowerCase() === FIELD) values.push(rawHeaders.splice(index, 2)[1]!);
   }
-  delete request.headers[FIELD];
+  delete headers[FIELD];
   if (values.length !== 1) return false;
   const [scheme, token = "", ...more] = values[0]!.split(" ");
   if (more.length > 0) return false;

@@ -46,12 +46,15 @@ export function startTls(
   const { name, secureContext } = tunnel;
   const secured = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ["http/1.1"] });
   let isSecure = false;
-  secured.on("error", () => socket.destroy());
+  const cut = () => socket.destroy();
+  // Over TLS nobody ends one side alone: the client is gone, which mistrusts the certificate or waits no longer.
+  secured.once("end", cut);
+  secured.on("error", cut);
   secured.once("secure", () => {
     // A client that names no server in TLS has named it to the proxy.
     const { servername } = secured as { servername?: string | false | null };
     if (servername && servername.toLowerCase() !== name) {
-      socket.destroy();
+      cut();
       return;
     }
     isSecure = true;

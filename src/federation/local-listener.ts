@@ -152,7 +152,7 @@ export class LocalListener {
     if (tunnelTo === undefined && connection.response !== undefined) return;
     connection.cancelDeadline();
     connection.response = response;
-    response.shouldKeepAlive = tunnelTo !== undefined;
+    if (tunnelTo === undefined) response.shouldKeepAlive = false;
     response.once("close", () => {
       const isLast = connection.response === response && !connection.socket.destroyed;
       if (tunnelTo !== undefined && isLast) this.#awaitHead(connection);

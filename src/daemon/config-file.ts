@@ -10,7 +10,7 @@ type Path = readonly PropertyKey[];
 /** Characters of a found value that an error quotes. */
 const FOUND_CHARS_MAX = 60;
 /** Keys whose value no error shows. */
-const SECRET_KEYS: ReadonlySet<string> = new Set(["network.secret"]);
+const SECRET_KEYS: ReadonlySet<string> = new Set(["network.secret", "homeserver.secret"]);
 
 /** What completes "expected …" where a file is not YAML, by the parser's code. */
 const EXPECTED_YAML: Readonly<Record<string, string>> = { DUPLICATE_KEY: "each key once", TAB_AS_INDENT: "spaces" };

@@ -20,6 +20,11 @@ const SECRET_CHARS_MIN = 16;
 /** Peers in the file: a dialer each. */
 const PEERS_MAX = 256;
 
+/** True for what can stand in a header field. A Synapse with workers has such a secret already, often in base64. */
+export function isCredential(value: string): boolean {
+  return value.length >= SECRET_CHARS_MIN && /^[!-~]+$/.test(value);
+}
+
 /** A text of which `isValid` holds; `expected` completes "expected …". */
 function text(isValid: (value: string) => boolean, expected: string) {
   return z.string({ error: expected }).refine(isValid, { error: expected });
@@ -35,10 +40,9 @@ const secret = text(
   (value) => value.length >= SECRET_CHARS_MIN,
   `a text in quotes of at least ${SECRET_CHARS_MIN} characters, like the output of \`openssl rand -base64 32\``,
 );
-/** It stands in header fields and URLs, on both sides. */
 const credential = text(
-  (value) => value.length >= SECRET_CHARS_MIN && /^[\w.~-]+$/.test(value),
-  `a text of at least ${SECRET_CHARS_MIN} letters, digits and the signs -._~, like the output of \`openssl rand -hex 32\``,
+  isCredential,
+  `a text of at least ${SECRET_CHARS_MIN} characters of ASCII without spaces, like the output of \`openssl rand -hex 32\``,
 );
 const suffix = text(
   (value) => isServerName(keyToName(new Uint8Array(KEY_BYTES), value)),

@@ -1,3 +1,4 @@
+import { isCredential } from "../daemon/config.js";
 import type { Endpoint } from "../daemon/endpoint.js";
 import { keyPath } from "../daemon/key-file.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
@@ -9,9 +10,6 @@ import { newSynapse } from "./synapse-new.js";
 import { INSTANCE, synapseSettings } from "./synapse-settings.js";
 import { readText } from "./text-file.js";
 import type { YamlMapping } from "./yaml-edit.js";
-
-/** Characters of a secret that pinyon.yaml takes. */
-const SECRET_CHARS_MIN = 16;
 
 export const SYNAPSE: Homeserver = {
   kind: "synapse",
@@ -88,10 +86,10 @@ async function replicationSecret(file: ConfigFile): Promise<string | undefined> 
 }
 
 function requireSecret(path: string, key: string, secret: unknown): string {
-  if (typeof secret === "string" && secret.length >= SECRET_CHARS_MIN) return secret;
+  if (typeof secret === "string" && isCredential(secret)) return secret;
   throw unmerged(
     path,
-    `\`${key}\` is no text of at least ${SECRET_CHARS_MIN} characters, and the node would have to take it as its own: choose a longer one for all workers`,
+    `\`${key}\` is no text of at least 16 characters of ASCII without spaces, and the node would have to take it as its own: choose another one for all workers`,
   );
 }
 

@@ -2,13 +2,16 @@ import { isDeepStrictEqual } from "node:util";
 import {
   type Document,
   isAlias,
+  isCollection,
   isMap,
+  isPair,
   isScalar,
   LineCounter,
   type Node,
   type Pair,
   parseDocument,
   type YAMLMap,
+  type YAMLSeq,
 } from "yaml";
 
 /*
@@ -166,10 +169,11 @@ function replaceValue(text: string, document: Parsed, { key, value: node }: Item
   const colon = text.indexOf(":", key.range![1]) + 1;
   if (node === null || isEmpty(node)) return { from: colon, to: colon, text: ` ${flow(value)}` };
   if (isDeepStrictEqual(node.toJS(document), value)) return { from: colon, to: colon, text: "" };
-  const [from, to] = node.range!;
-  const isBlock = "items" in node && !(node as YAMLMap).flow;
+  const [from, valueEnd] = node.range!;
+  const to = isCollection(node) ? blockEnd(text, node) : valueEnd;
   // What stands between the colon and the lines of a block, a comment say, stays.
-  if (isBlock) return { from: colon, to, text: ` ${flow(value)}${text.slice(colon, lineStart(text, from))}` };
+  if (isCollection(node) && !node.flow)
+    return { from: colon, to, text: ` ${flow(value)}${text.slice(colon, lineStart(text, from))}` };
   return { from, to, text: flow(value) + (text[to - 1] === "\n" ? eolOf(text) : "") };
 }
 
@@ -181,7 +185,7 @@ function addToFlow(map: YAMLMap<unknown, unknown>, key: string, value: YamlValue
 }
 
 function addToBlock(text: string, map: YAMLMap<unknown, unknown>, key: string, value: YamlValue): Splice {
-  const at = map.range![1];
+  const at = blockEnd(text, map);
   const indent = indentOf(text, (map.items[0] as Item).key);
   const line = `${indent}${flow(key)}: ${flow(value)}${eolOf(text)}`;
   return { from: at, to: at, text: text[at - 1] === "\n" ? line : eolOf(text) + line };
@@ -193,6 +197,19 @@ function addFirst(text: string, { key: node }: Item, key: string, value: YamlVal
   const at = newline < 0 ? text.length : newline + 1;
   const line = `${indentOf(text, node)}  ${flow(key)}: ${flow(value)}${eolOf(text)}`;
   return { from: at, to: at, text: newline < 0 ? eolOf(text) + line : line };
+}
+
+/** Where a mapping or list ends. Where its last value is empty, the parser counts the comments after that in. */
+function blockEnd(text: string, node: YAMLMap<unknown, unknown> | YAMLSeq): number {
+  const [from, to] = node.range!;
+  let last: unknown = node;
+  while (isCollection(last)) {
+    if (last.flow) return to;
+    const item: unknown = last.items.at(-1);
+    last = isPair(item) ? item.value : item;
+  }
+  if (!isEmpty(last as Node | null)) return to;
+  return from + text.slice(from, to).replace(/(\n)(?:[ \t]*(?:#.*)?(?:\r?\n|$))*$/, "$1").length;
 }
 
 function append(text: string, added: readonly Setting[], marks: Marks): string {

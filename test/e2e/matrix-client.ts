@@ -240,9 +240,10 @@ export class MatrixClient {
     return this.get(`/v3/directory/room/${encodeURIComponent(alias)}`);
   }
 
-  /** The rooms that a server publishes. */
-  async publicRooms(server: string): Promise<{ room_id: string; name?: string; room_type?: string }[]> {
-    return (await this.post<{ chunk: { room_id: string }[] }>("/v3/publicRooms", {}, { server })).chunk;
+  /** The rooms that a server publishes, searched for a term. */
+  async publicRooms(server: string, term: string): Promise<{ room_id: string; name?: string }[]> {
+    const body = { filter: { generic_search_term: term } };
+    return (await this.post<{ chunk: { room_id: string }[] }>("/v3/publicRooms", body, { server })).chunk;
   }
 
   /** A space and what is in it. */

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Owner } from "./mesh.js";
 
-/** An address of this host where no resolver is, and ours can stand. */
-const ADDRESS = "127.0.0.77";
+/** An address of this host where no resolver is, and ours can stand, beside that of another run. */
+const ADDRESS = `127.77.${process.pid % 256}.${1 + ((process.pid >> 8) % 254)}`;
 
 /** How programs run without name resolution. */
 export interface NoResolver {

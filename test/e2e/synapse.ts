@@ -6,6 +6,7 @@ import { Homeserver, type HomeserverOptions, REGISTRATION_SECRET, type Start } f
 const FOR_TESTS = {
   registration_shared_secret: REGISTRATION_SECRET,
   allow_public_rooms_over_federation: true,
+  room_list_publication_rules: [{ action: "allow" }],
   presence: { enabled: true },
   max_upload_size: "600M",
   url_preview_enabled: false,

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Json, MatrixClient } from "../matrix-client.js";
 import type { Scene } from "../stage.js";
-import { type Finding, must } from "./step.js";
+import { eventually, type Finding, must } from "./step.js";
 import { ARRIVE_MS, PASSWORD } from "./talk.js";
 
 /** Alice asks for the keys of Bob's device, and claims its only one-time key, which is given once. */
@@ -10,8 +10,7 @@ export async function keysQueryAndClaim({ alice, bob }: Scene): Promise<Finding>
   const algorithm = "signed_curve25519";
   const oneTimeKey = { key: randomBytes(32).toString("base64"), signatures: {} };
   await bob.keysUpload({ device_keys: deviceKeys(bob), one_time_keys: { [`${algorithm}:AAAAAA`]: oneTimeKey } });
-  const { device_keys } = await alice.keysQuery({ [userId]: [] });
-  must(device_keys[userId]?.[deviceId] !== undefined, "the keys of Bob's device are not there");
+  await hasDevice(alice, bob);
   const claim = async () => (await alice.keysClaim({ [userId]: { [deviceId]: algorithm } })).one_time_keys[userId];
   const [first, second] = [await claim(), await claim()];
   const given = first?.[deviceId]?.[`${algorithm}:AAAAAA`] as { key?: string } | undefined;
@@ -28,9 +27,8 @@ export async function deviceLists({ alice, bob }: Scene): Promise<Finding> {
   await alice.until("a change of Bob's devices", ARRIVE_MS, ({ device_lists }) =>
     device_lists?.changed?.find((userId) => userId === bob.userId),
   );
-  const { device_keys } = await alice.keysQuery({ [bob.userId]: [] });
-  must(device_keys[bob.userId]?.[device.deviceId] !== undefined, "the new device is not there");
-  return { text: `${Object.keys(device_keys[bob.userId]!).length} devices of Bob's`, figures: {} };
+  await hasDevice(alice, device);
+  return { text: "Alice is told of the new device, and finds it", figures: {} };
 }
 
 /** What Alice sends to a device of Bob's comes there once. */
@@ -48,6 +46,14 @@ export async function toDevice({ alice, bob, marker }: Scene): Promise<Finding> 
   });
   must(parts.join() === "1,2", `Bob's device was sent the notes ${parts.join()}`);
   return { text: "two notes, in order, once", figures: {} };
+}
+
+/** Waits until a homeserver knows the keys of a device: it keeps what it knows of those whom its users meet, and is told of changes. */
+async function hasDevice(asking: MatrixClient, { userId, deviceId }: MatrixClient): Promise<void> {
+  await eventually(`${asking.label} finds the keys of a device`, ARRIVE_MS, async () => {
+    const { device_keys } = await asking.keysQuery({ [userId]: [] });
+    return device_keys[userId]?.[deviceId];
+  });
 }
 
 /** Keys as a device publishes them; homeservers pass them on and look at none. */

@@ -3,16 +3,18 @@ import type { FederationCode } from "../../src/federation/errors.js";
 import type { MeshNode } from "./mesh.js";
 
 /** How often a node has answered with this error what its homeserver asked of others (`outbound`), or they of it (`inbound`). */
-export async function errorCount(
-  node: MeshNode,
-  direction: "inbound" | "outbound",
-  code: FederationCode,
-): Promise<number> {
+export function errorCount(node: MeshNode, direction: "inbound" | "outbound", code: FederationCode): Promise<number> {
+  return counter(node, `${direction}_errors`, `{code="${code}"}`);
+}
+
+/** One of a node's counters of federation, as its metrics call it. */
+export async function counter(node: MeshNode, name: string, labels = ""): Promise<number> {
   const { metrics } = await node.status();
   const text = await (await fetch(`http://${metrics}/metrics`)).text();
-  const sample = new RegExp(`^pinyon_federation_${direction}_errors_total\\{code="${code}"\\} (\\d+)$`, "m").exec(text);
-  if (sample === null) throw new Error(`${node.label} has no count of ${code}`);
-  return Number(sample[1]);
+  const start = `pinyon_federation_${name}_total${labels} `;
+  const line = text.split("\n").find((line) => line.startsWith(start));
+  if (line === undefined) throw new Error(`${node.label} has no counter ${start}`);
+  return Number(line.slice(start.length));
 }
 
 /** Memory of a node's process since a moment. */

@@ -104,6 +104,8 @@ interface MeshOptions {
   readonly nodeCount: number;
   readonly edges: readonly Edge[];
   readonly place: Place;
+  /** Peer URIs that every node has beside its edges. */
+  readonly peers?: readonly string[];
   /** The nodes have no peers and find each other on the LAN. */
   readonly discovery?: true;
   /** Nodes that run `stream-node.js`, with which a test can exchange streams; the others run `pinyon run`. */
@@ -129,7 +131,7 @@ function programOf(index: number, folder: string, options: MeshOptions): string[
 
 /** Makes the nodes of a mesh, with their keys, configs and state folders; none runs yet. They end with the test. */
 export async function makeMesh(t: Owner, options: MeshOptions): Promise<MeshNode[]> {
-  const { nodeCount, edges, place, discovery, labels = [] } = options;
+  const { nodeCount, edges, place, peers = [], discovery, labels = [] } = options;
   const base = mkdtempSync(join(tmpdir(), "pinyon-e2e-"));
   const nodes: MeshNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
@@ -139,14 +141,10 @@ export async function makeMesh(t: Owner, options: MeshOptions): Promise<MeshNode
     nodes.push(new MeshNode(index, folder, name, labels[index] ?? String.fromCharCode(65 + index), command));
   }
   for (const { index, folder } of nodes) {
-    const peers = edges
-      .filter(([from]) => from === index)
-      .map((edge) => {
-        const { host, port } = place.address(edge);
-        return `wss://${host}:${port}?key=${Buffer.from(nameToKey(nodes[edge[1]]!.name)!).toString("hex")}&maxbackoff=1s`;
-      });
+    const uris = edges.filter(([from]) => from === index).map((edge) => peerUri(nodes[edge[1]]!, place.address(edge)));
     const { host, port } = place.listen(index);
-    const shape = discovery ? {} : { listen: [`${host}:${port}`], peers, discovery: { enabled: false } };
+    const linked = { listen: [`${host}:${port}`], peers: [...uris, ...peers], discovery: { enabled: false } };
+    const shape = discovery ? {} : linked;
     const config = { ...shape, metrics: { listen: "127.0.0.1:0" }, log: { level: "warn" } };
     writeFileSync(configPath(folder), JSON.stringify(config));
   }
@@ -155,6 +153,11 @@ export async function makeMesh(t: Owner, options: MeshOptions): Promise<MeshNode
     rmSync(base, { recursive: true, force: true, maxRetries: 3 });
   });
   return nodes;
+}
+
+/** How others dial a node. */
+export function peerUri({ name }: MeshNode, { host, port }: { host: string; port: number }): string {
+  return `wss://${host}:${port}?key=${Buffer.from(nameToKey(name)!).toString("hex")}&maxbackoff=1s`;
 }
 
 /** Starts all nodes, the last one when the others run, and waits until it runs; gives the moment of its start, in ms. */

@@ -44,14 +44,14 @@ export async function relayKilled(stage: Stage): Promise<Finding> {
   };
 }
 
-async function uploadFile({ alice, roomId }: Scene): Promise<{ mxc: string; sha256: string }> {
+export async function uploadFile({ alice, roomId }: Scene): Promise<{ mxc: string; sha256: string }> {
   const file = randomBytes(FILE_BYTES);
   const mxc = await alice.upload(file, { timeoutMs: TRANSFER_MS });
   await alice.send(roomId, "m.room.message", { msgtype: "m.file", body: "file", url: mxc });
   return { mxc, sha256: createHash("sha256").update(file).digest("hex") };
 }
 
-async function downloadFile(client: MatrixClient, mxc: string, sha256: string): Promise<{ durationMs: number }> {
+export async function downloadFile(client: MatrixClient, mxc: string, sha256: string): Promise<{ durationMs: number }> {
   const startedMs = performance.now();
   const hash = createHash("sha256");
   for await (const chunk of client.download(mxc, TRANSFER_MS)) hash.update(chunk);

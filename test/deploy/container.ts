@@ -65,11 +65,11 @@ export class Container {
     private readonly init: number,
   ) {}
 
-  static async boot(t: Test): Promise<Container> {
+  /** `options` are further ones of systemd-nspawn. */
+  static async boot(t: Test, options: readonly string[] = []): Promise<Container> {
     const root = newRoot();
-    const nspawn = spawn("unshare", [...enter(root), "--console=pipe", "--boot", "--", "--unit=basic.target"], {
-      stdio: "ignore",
-    });
+    const boot = ["--console=pipe", ...options, "--boot", "--", "--unit=basic.target"];
+    const nspawn = spawn("unshare", [...enter(root), ...boot], { stdio: "ignore" });
     const gone = once(nspawn, "exit");
     t.teardown(async () => {
       nspawn.kill("SIGTERM");

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Test } from "tap";
 import { Clock } from "../../src/driver/clock.js";
 import { Federation } from "../../src/federation/federation.js";
+import type { Timers } from "../../src/federation/overlay.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { nameToKey } from "../../src/wire/name.js";
@@ -13,7 +14,7 @@ import type { TestNetwork, TestNode } from "./network.js";
 export const SECRET = "the-secret-of-the-tests";
 export const KEY_ID = "ed25519:test";
 
-/** What a homeserver answers, by path; whatever else is asked gets 404. */
+/** What a homeserver answers, by path, or by one up to its last slash; whatever else is asked gets 404. */
 export type Answers = Readonly<Record<string, (request: IncomingMessage, response: ServerResponse) => void>>;
 
 export interface WholeAnswer {
@@ -37,11 +38,12 @@ interface Options {
   readonly answers?: Answers;
   readonly suffix?: string;
   readonly fastRetries?: boolean;
+  readonly timers?: Timers;
 }
 
 /** Starts a homeserver and the federation of its node; they end with the test. */
 export async function startServer(t: Test, network: TestNetwork, options: Options = {}): Promise<TestServer> {
-  const { answers = {}, suffix, fastRetries = true } = options;
+  const { answers = {}, suffix, fastRetries = true, timers = new Clock() } = options;
   const node = network.join(suffix);
   const { name, seed } = node;
   const signer = new Signer(seed, name);
@@ -49,7 +51,8 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   const all: Answers = { ...answersOf(signer), ...answers };
   const homeserver = createServer((request, response) => {
     asked.push(request);
-    const answer = all[new URL(request.url!, "http://host").pathname];
+    const { pathname } = new URL(request.url!, "http://host");
+    const answer = all[pathname] ?? all[pathname.replace(/[^/]*$/, "")];
     if (answer !== undefined) return answer(request, response);
     response.writeHead(404, { "content-type": "application/json" }).end('{"errcode":"M_UNRECOGNIZED"}');
   });
@@ -69,7 +72,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     keyFolder: tempFolder(t),
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
     keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {} },
-    timers: new Clock(),
+    timers,
     random: Math.random,
   });
   t.teardown(() => federation.stop());
@@ -88,6 +91,7 @@ function answersOf(signer: Signer): Answers {
   return {
     "/_matrix/key/v2/server": (_request, response) => giveJson(response, signer.signJson(keys, KEY_ID)),
     "/_matrix/federation/v1/version": (_request, response) => giveJson(response, { server: { name: "test" } }),
+    "/_matrix/federation/v1/send/": (_request, response) => giveJson(response, { pdus: {} }),
     "/echo": (request, response) => request.pipe(response),
   };
 }

@@ -33,7 +33,6 @@ export class Homeserver {
     timeout: HOMESERVER_IDLE_MS,
   });
   #cancelPoll: (() => void) | undefined;
-  #keyId: string | undefined;
 
   constructor(address: HttpAddress, timers: Timers) {
     this.#address = address;
@@ -59,21 +58,20 @@ export class Homeserver {
     return askWhole(this.request(head), body, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, this.#timers);
   }
 
-  /** The id under which it states `publicKey` as its own: `ed25519:<version>`; undefined where it is down or states another key. */
+  /**
+   * The id under which it states `publicKey` as its own: `ed25519:<version>`; undefined where it states another key. Rejects where it is
+   * down: what is signed with it says that it is there, so it is asked each time.
+   */
   async keyId(publicKey: Uint8Array): Promise<string | undefined> {
-    this.#keyId ??= await this.#findKeyId(Buffer.from(publicKey).toString("base64").replace(/=+$/, ""));
-    return this.#keyId;
+    const { body } = await this.ask(KEYS);
+    const text = Buffer.from(publicKey).toString("base64").replace(/=+$/, "");
+    const keys = Object.entries((parseJson(body) as KeysOfServer | undefined)?.verify_keys ?? {});
+    return keys.find(([, stated]) => stated?.key === text)?.[0];
   }
 
   stop(): void {
     this.#cancelPoll?.();
     this.#agent.destroy();
-  }
-
-  async #findKeyId(publicKey: string): Promise<string | undefined> {
-    const { body } = await this.ask(KEYS);
-    const keys = Object.entries((parseJson(body) as KeysOfServer | undefined)?.verify_keys ?? {});
-    return keys.find(([, stated]) => stated?.key === publicKey)?.[0];
   }
 
   #poll(): void {

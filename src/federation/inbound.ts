@@ -98,6 +98,7 @@ export class Inbound {
     const { homeserver, reachability, wakeUps, timers } = this.#options;
     if (homeserver === undefined) throw new FederationError("PINYON_NO_HOMESERVER");
     if (kind === "wake") {
+      reachability.handleAlive(origin);
       const isTaken = wakeUps.handleAsked(origin);
       question.answer(isTaken ? 202 : 429, {}).end();
       return;

@@ -109,6 +109,7 @@ export class Outbound {
     });
     const status = await exchange(question, passage, passResponseHeaders, timers);
     if (status === 200) wakeUps.noteContact(destination);
+    if (status === 200 && kind === "send") wakeUps.handlePaid(destination);
   }
 
   /**

@@ -6,6 +6,7 @@ import { Clock } from "../../src/driver/clock.js";
 import { Federation } from "../../src/federation/federation.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
+import type { WakeUpState } from "../../src/federation/wake-ups.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { nameToKey } from "../../src/wire/name.js";
 import { tempFolder } from "../daemon/temp-folder.js";
@@ -39,11 +40,14 @@ interface Options {
   readonly suffix?: string;
   readonly fastRetries?: boolean;
   readonly timers?: Timers;
+  /** What the node kept from its last run. */
+  readonly wakeUps?: WakeUpState;
 }
 
 /** Starts a homeserver and the federation of its node; they end with the test. */
 export async function startServer(t: Test, network: TestNetwork, options: Options = {}): Promise<TestServer> {
   const { answers = {}, suffix, fastRetries = true, timers = new Clock() } = options;
+  const { wakeUps = { recent: [], owed: [] } } = options;
   const node = network.join(suffix);
   const { name, seed } = node;
   const signer = new Signer(seed, name);
@@ -71,7 +75,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     },
     keyFolder: tempFolder(t),
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
-    keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {} },
+    keptWakeUps: { load: async () => wakeUps, save: () => {} },
     timers,
     random: Math.random,
   });

@@ -124,7 +124,7 @@ export class Federation {
   }
 
   async stop(): Promise<void> {
-    this.#wakeUps.stop();
+    await this.#wakeUps.stop();
     this.homeserver?.stop();
     await this.#listener?.close();
   }

@@ -15,7 +15,7 @@ export async function askForWakeUp(overlay: FederationOverlay, timers: Timers, n
       const cancel = timers.after(WAKE_TIMEOUT_MS, () => request.destroy());
       request.once("response", (headers) => {
         status = headers[":status"];
-        request.resume();
+        request.destroy();
       });
       request.once("error", () => {});
       request.once("close", () => {

@@ -37,6 +37,8 @@ export interface KeptWakeUps {
   load(): Promise<WakeUpState>;
   /** Writes it soon. */
   save(state: WakeUpState): void;
+  /** Settles when all that was saved is written. */
+  written(): Promise<void>;
 }
 
 export interface WakeUpsOptions {
@@ -105,12 +107,13 @@ export class WakeUps {
     }
   }
 
-  /** Ends for good what is under way, and writes what is to be kept. */
-  stop(): void {
+  /** Ends for good what is under way; settles when what is to be kept is written. */
+  async stop(): Promise<void> {
     for (const retries of [this.#asks, this.#wakes, this.#answers]) retries.stop();
     this.#cancelRound?.();
     if (this.#cancelSave !== undefined) this.#save();
     this.#saveMs = NEVER_MS;
+    await this.#options.kept.written();
   }
 
   /** Federation traffic passed with that server. */

@@ -121,6 +121,18 @@ t.test("after a 404 the node finds the destination by itself, and has it wake th
   });
 });
 
+t.test("a homeserver that delivers by itself after a 404 needs no wake-up any more", async (t) => {
+  const { timers, a, b } = await pair(t, false);
+  b.node.leave();
+  t.same(await retry(timers, a, b.name, OUTAGE_MS), [502, 502, 404]);
+  b.node.isOnline = true;
+  timers.advance(OWED_BACK_OFF.firstMs / 3);
+  t.equal((await send(a, b.name)).status, 200);
+  await until("it is counted", () => a.federation.stats.outboundAnswers > 0);
+  timers.advance(2 * OWED_BACK_OFF.maxMs);
+  t.equal(a.federation.stats.wakeUpsAsked, 0);
+});
+
 t.test("a server that returns wakes those it had to do with, by which the next request reaches it", async (t) => {
   const { timers, a, b } = await pair(t, true);
   t.equal((await send(a, b.name)).status, 200);

@@ -75,7 +75,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     },
     keyFolder: tempFolder(t),
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
-    keptWakeUps: { load: async () => wakeUps, save: () => {} },
+    keptWakeUps: { load: async () => wakeUps, save: () => {}, written: async () => {} },
     timers,
     random: Math.random,
   });

@@ -96,8 +96,7 @@ t.test("the fullest state fits its schema and its file, and comes back in its or
   const a = await world.join({ kept: file });
   for (let i = 0; i < RECENT_PEERS_MAX; i++) a.wakeUps.noteContact(inventName());
   for (let i = 0; i < OWED_MAX; i++) a.wakeUps.owe(inventName());
-  a.wakeUps.stop();
-  await file.written();
+  await a.wakeUps.stop();
   const state = await open().load();
   t.equal(state.recent.length, RECENT_PEERS_MAX);
   t.equal(state.owed.length, OWED_MAX);
@@ -105,7 +104,7 @@ t.test("the fullest state fits its schema and its file, and comes back in its or
   copy.kept = state;
   await copy.start();
   copy.wakeUps.noteContact(state.recent[0]!);
-  copy.wakeUps.stop();
+  await copy.wakeUps.stop();
   t.same(copy.kept, state);
 });
 
@@ -151,7 +150,7 @@ t.test("whatever is told in whatever order, what is kept, searched for and sent 
         const names = Array.from({ length: count }, (_, i) => NAMES[(first + i) % NAMES.length]!);
         if (does === "handleConnected") a.wakeUps.handleConnected();
         else if (does === "restart") {
-          a.wakeUps.stop();
+          await a.wakeUps.stop();
           await a.start();
         } else for (const name of names) a.wakeUps[does](name);
         await world.pass(passMs, 500);

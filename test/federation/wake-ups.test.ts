@@ -89,6 +89,15 @@ t.test("where both were away, the one that returns last is told by the other or 
   }
 });
 
+t.test("a node that has a link again asks those that owe at once, not when its back-off says", async (t) => {
+  const { world, a, b } = await owing();
+  await world.pass(4 * FIVE_MINUTES_MS, 1_000);
+  await b.start();
+  a.wakeUps.handleConnected();
+  await world.passUntil(() => a.woken.length > 0, WAKE_JITTER_MS + ASKED_JITTER_MS + 1_000);
+  t.equal(b.askedMs.length, 1);
+});
+
 t.test("the transaction that pays may be the homeserver's own, or come unasked", async (t) => {
   const { world, a, b } = await owing();
   a.wakeUps.handlePaid(b.name);
@@ -110,25 +119,24 @@ t.test("a server that says yes and never pays is asked again, and not all the ti
 });
 
 t.test("a server that answers badly, or never, is asked later again, and others are served meanwhile", async (t) => {
-  const bad: Record<string, (request: ServerHttp2Stream) => void> = {
-    refuses: (request) => request.respond({ ":status": 429 }, { endStream: true }),
-    "has no homeserver": (request) => request.respond({ ":status": 502 }, { endStream: true }),
-    "breaks off": (request) => request.destroy(),
-    "never answers": () => {},
-    "never ends": (request) => {
-      request.respond({ ":status": 202 });
-      request.write("x");
-    },
-    "sends without end": (request) => {
-      request.respond({ ":status": 202 });
-      const more = () => {
-        while (!request.destroyed && request.write(Buffer.alloc(16_384)));
-      };
-      request.on("drain", more);
-      more();
+  const bad: Record<string, { answer: (request: ServerHttp2Stream) => void; agrees?: true }> = {
+    refuses: { answer: (request) => request.respond({ ":status": 429 }, { endStream: true }) },
+    "has no homeserver": { answer: (request) => request.respond({ ":status": 502 }, { endStream: true }) },
+    "breaks off": { answer: (request) => request.destroy() },
+    "never answers": { answer: () => {} },
+    "sends without end": {
+      answer: (request) => {
+        request.respond({ ":status": 202 });
+        const more = () => {
+          while (!request.destroyed && request.write(Buffer.alloc(16_384)));
+        };
+        request.on("drain", more);
+        more();
+      },
+      agrees: true,
     },
   };
-  for (const [manner, answer] of Object.entries(bad)) {
+  for (const [manner, { answer, agrees = false }] of Object.entries(bad)) {
     const { world, a, b } = await owing();
     const honest = await world.join();
     await b.start();
@@ -136,6 +144,7 @@ t.test("a server that answers badly, or never, is asked later again, and others 
     a.wakeUps.owe(honest.name);
     await world.pass(2 * OWED_BACK_OFF.firstMs);
     t.match(a.woken, [{ by: honest.name }], `one that ${manner}`);
+    t.equal(a.stats.wakeUpsAsked > 1, agrees);
     b.answer = undefined;
     await world.passUntil(() => a.woken.length === 2, WAKE_TIMEOUT_MS + 4 * OWED_BACK_OFF.firstMs);
   }

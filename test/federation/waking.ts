@@ -104,6 +104,7 @@ export class WakingServer {
           this.saves++;
           this.kept = JSON.parse(JSON.stringify(state)) as WakeUpState;
         },
+        written: async () => {},
       },
       sendSigned: async (name) => this.#wake(name),
       ...this.options,
@@ -113,7 +114,7 @@ export class WakingServer {
 
   /** Stops the daemon: nobody finds it. */
   stop(): void {
-    this.wakeUps.stop();
+    void this.wakeUps.stop();
     this.node.leave();
   }
 

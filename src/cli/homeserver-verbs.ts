@@ -1,16 +1,21 @@
 import type { Command } from "commander";
-import { type Endpoint, formatEndpoint } from "../daemon/endpoint.js";
+import type { HomeserverConfig } from "../daemon/config.js";
+import { type Endpoint, formatEndpoint, formatHttpUrl } from "../daemon/endpoint.js";
+import { messageOf } from "../daemon/errors.js";
+import type { CheckStep } from "../federation/self-check.js";
 import { applyPlan } from "../homeserver/apply.js";
+import { checkFiles } from "../homeserver/check.js";
 import { planConnect, planNew } from "../homeserver/connect.js";
 import { applyDisconnect, planDisconnect } from "../homeserver/disconnect.js";
+import { HomeserverCode, homeserverError } from "../homeserver/errors.js";
 import { HOMESERVERS } from "../homeserver/homeservers.js";
 import { KIND_NAMES, type Kind } from "../homeserver/kind.js";
 import { readOwnNode } from "../homeserver/own-node.js";
-import { httpUrl, type Plan, secretsOf, shownDiff } from "../homeserver/plan.js";
+import { type Plan, secretsOf, shownDiff } from "../homeserver/plan.js";
 import { requireRecord } from "../homeserver/record.js";
 import { shellWord } from "../homeserver/shell.js";
-import { print, printJson } from "./output.js";
-import { commandText, configFilePath, folderOf } from "./settings.js";
+import { print, printJson, table } from "./output.js";
+import { commandText, configFilePath, folderOf, withDaemon } from "./settings.js";
 
 interface EditOptions {
   readonly apply?: true;
@@ -41,7 +46,7 @@ export async function connect(kind: Kind, options: ConnectOptions, command: Comm
   const next = nextSteps(plan, commandText(command));
   if (options.json) {
     const { url, listen } = plan.join;
-    const join = { url: httpUrl(url), listen: formatEndpoint(listen) };
+    const join = { url: formatHttpUrl(url), listen: formatEndpoint(listen) };
     printJson({ kind, name: node.name, applied: options.apply === true, config: plan.config, ...join, files, next });
   } else if (record === undefined) {
     print(...files.flatMap(({ diff }) => diff.trimEnd().split("\n")));
@@ -52,6 +57,12 @@ export async function connect(kind: Kind, options: ConnectOptions, command: Comm
       print(backup === null ? `  made ${path}` : `  changed ${path}, kept ${backup}`);
     print("Now:", ...next.map((step) => `  ${step}`));
   }
+}
+
+/** What `check` takes. */
+export interface CheckOptions {
+  readonly config?: string;
+  readonly json?: true;
 }
 
 /** What `disconnect` takes. */
@@ -82,10 +93,38 @@ export async function disconnect(kind: Kind, options: DisconnectOptions, command
   }
 }
 
+export async function check(kind: Kind, options: CheckOptions, command: Command): Promise<void> {
+  const folder = folderOf(command);
+  const record = await requireRecord(folder, kind, options.config);
+  const node = await readOwnNode(folder, configFilePath(command));
+  const steps = [await checkFiles(HOMESERVERS[kind], node, record)];
+  if (steps[0]!.ok) steps.push(...(await checkLive(command, node.config.homeserver!)));
+  const failed = steps.find(({ ok }) => !ok);
+  if (options.json) printJson({ kind, name: node.name, ok: failed === undefined, steps });
+  else print(...table(steps.map(({ step, ok, text }) => [ok ? "ok" : "FAILED", step, text])));
+  if (failed === undefined) return;
+  throw homeserverError(HomeserverCode.CHECK, `the step \`${failed.step}\` of the check failed: ${failed.text}`);
+}
+
+/** The steps that the running node does. */
+async function checkLive(command: Command, expected: HomeserverConfig): Promise<CheckStep[]> {
+  const step = "node";
+  try {
+    const result = await withDaemon(command, (client) => client.request({ verb: "homeserver-check" }));
+    const { url, listen, steps } = result;
+    if (url === formatHttpUrl(expected.url) && listen === formatEndpoint(expected.listen)) {
+      return [{ step, ok: true, text: `it runs, and takes the homeserver's federation at ${listen}` }, ...steps];
+    }
+    return [{ step, ok: false, text: "it runs with another config than its file has: start it again" }];
+  } catch (error) {
+    return [{ step, ok: false, text: messageOf(error) }];
+  }
+}
+
 /** What to type next, in this order. */
 function nextSteps({ kind, config, newFolder, join }: Plan, pinyon: string): string[] {
   const check = `${pinyon} homeserver check ${kind}`;
   const { restart, commands } = HOMESERVERS[kind];
   if (newFolder === undefined) return [`${pinyon} run   # or start it again`, restart(shellWord(config)), check];
-  return [`${pinyon} run`, ...commands(shellWord(newFolder), shellWord(config), httpUrl(join.url)), check];
+  return [`${pinyon} run`, ...commands(shellWord(newFolder), shellWord(config), formatHttpUrl(join.url)), check];
 }

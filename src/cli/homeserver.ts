@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type Endpoint, parseEndpoint } from "../daemon/endpoint.js";
 import { KINDS, type Kind } from "../homeserver/kind.js";
-import type { ConnectOptions, DisconnectOptions } from "./homeserver-verbs.js";
+import type { CheckOptions, ConnectOptions, DisconnectOptions } from "./homeserver-verbs.js";
 
 /** Editing files takes longer to load than the other commands take in all. */
 const verbs = () => import("./homeserver-verbs.js");
@@ -10,6 +10,7 @@ export function homeserverCommand(): Command {
   return new Command("homeserver")
     .description("join the node with the Matrix homeserver beside it, which keeps its files' layout and can be undone")
     .addCommand(connectCommand())
+    .addCommand(checkCommand())
     .addCommand(disconnectCommand());
 }
 
@@ -37,12 +38,24 @@ function connectCommand(): Command {
     });
 }
 
+function checkCommand(): Command {
+  return verb("check", "send a signed request each way and name the step that fails")
+    .addOption(connectedFile())
+    .action(async (kind: Kind, options: CheckOptions, command: Command) => {
+      await (await verbs()).check(kind, options, command);
+    });
+}
+
 function disconnectCommand(): Command {
   return editing("disconnect", "show how the files were before, and put them back byte for byte with --apply")
-    .option("--config <file>", "the homeserver's configuration file (default: the one that was connected)")
+    .addOption(connectedFile())
     .action(async (kind: Kind, options: DisconnectOptions, command: Command) => {
       await (await verbs()).disconnect(kind, options, command);
     });
+}
+
+function connectedFile(): Option {
+  return new Option("--config <file>", "the homeserver's configuration file (default: the one that was connected)");
 }
 
 /** A verb that changes files. */

@@ -1,8 +1,17 @@
 import { parsePeerUri } from "../link/peer-uri.js";
 import { decodePlace, locatorPlace } from "../wire/locator.js";
 import { keyToName } from "../wire/name.js";
-import type { ControlRequest, LookupResult, PeerInfo, PingResult, ResultOf, TraceResult } from "./control-protocol.js";
+import type {
+  ControlRequest,
+  HomeserverCheckResult,
+  LookupResult,
+  PeerInfo,
+  PingResult,
+  ResultOf,
+  TraceResult,
+} from "./control-protocol.js";
 import type { Daemon } from "./daemon.js";
+import { formatEndpoint, formatHttpUrl } from "./endpoint.js";
 import { ErrorCode, PinyonError } from "./errors.js";
 import { roundMs, statusOf } from "./status.js";
 import { keyHex, targetKey } from "./target.js";
@@ -27,6 +36,8 @@ export async function answerRequest(daemon: Daemon, request: ControlRequest): Pr
       return trace(daemon, targetKey(request.target));
     case "lookup":
       return lookup(daemon, targetKey(request.target));
+    case "homeserver-check":
+      return checkHomeserver(daemon);
   }
 }
 
@@ -67,6 +78,15 @@ async function lookup({ overlay }: Daemon, key: Uint8Array): Promise<LookupResul
       if (position === undefined) return null;
       return { rootId: keyHex(position.rootId), coordinates: [...position.coordinates] };
     }),
+  };
+}
+
+async function checkHomeserver({ federation, options }: Daemon): Promise<HomeserverCheckResult> {
+  const { homeserver } = options.config;
+  return {
+    url: homeserver === undefined ? null : formatHttpUrl(homeserver.url),
+    listen: homeserver === undefined ? null : formatEndpoint(homeserver.listen),
+    steps: (await federation?.check()) ?? [],
   };
 }
 

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { CheckStep } from "../federation/self-check.js";
 import type { PinyonCode } from "./errors.js";
 
 /*
@@ -18,6 +19,7 @@ export const ControlRequestSchema = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("ping"), target }),
   z.strictObject({ verb: z.literal("trace"), target }),
   z.strictObject({ verb: z.literal("lookup"), target }),
+  z.strictObject({ verb: z.literal("homeserver-check") }),
 ]);
 export type ControlRequest = z.output<typeof ControlRequestSchema>;
 
@@ -110,6 +112,14 @@ export interface LookupResult {
   readonly trees: readonly ({ readonly rootId: string; readonly coordinates: readonly number[] } | null)[];
 }
 
+export interface HomeserverCheckResult {
+  /** Where the node finds the homeserver, and where it takes what that asks of others; null where it serves none. */
+  readonly url: string | null;
+  readonly listen: string | null;
+  /** In order, up to the first that failed. */
+  readonly steps: readonly CheckStep[];
+}
+
 interface Results {
   readonly status: StatusResult;
   readonly peers: readonly PeerInfo[];
@@ -118,6 +128,7 @@ interface Results {
   readonly ping: PingResult;
   readonly trace: TraceResult;
   readonly lookup: LookupResult;
+  readonly "homeserver-check": HomeserverCheckResult;
 }
 
 /** What a request is answered with. */

@@ -23,3 +23,8 @@ export function parseHttpUrl(text: string): Endpoint | undefined {
 export function formatEndpoint(endpoint: Endpoint): string {
   return "path" in endpoint ? `${UNIX}${endpoint.path}` : formatHostPort(endpoint);
 }
+
+/** The form that `parseHttpUrl` reads. */
+export function formatHttpUrl(endpoint: Endpoint): string {
+  return "path" in endpoint ? formatEndpoint(endpoint) : `${HTTP}${formatEndpoint(endpoint)}`;
+}

@@ -8,10 +8,11 @@ import { Inbound } from "./inbound.js";
 import { type KeyFiles, KeyFolder } from "./key-files.js";
 import { KeyResponses } from "./key-responses.js";
 import { LocalCa, type LocalCaFiles } from "./local-ca.js";
-import { LocalListener } from "./local-listener.js";
+import { LocalListener, type OutboundRequest } from "./local-listener.js";
 import { Outbound } from "./outbound.js";
 import type { FederationOverlay, RemoteNode, Timers } from "./overlay.js";
 import { Reachability } from "./reachability.js";
+import { type CheckStep, selfCheck } from "./self-check.js";
 import { Servers } from "./servers.js";
 import { Signer } from "./signing.js";
 import { type FederationStats, newFederationStats } from "./stats.js";
@@ -55,6 +56,8 @@ export class Federation {
   readonly #wakeUps: WakeUps;
   readonly #inbound: Inbound;
   readonly #outbound: Outbound;
+  /** By a server's name, who takes what the homeserver asks of it instead of that server. */
+  readonly #watchers = new Map<string, (outbound: OutboundRequest) => void>();
   #listener: LocalListener | undefined;
 
   /** Throws where the homeserver's side cannot be listened on: `EADDRINUSE` and its like. */
@@ -123,6 +126,20 @@ export class Federation {
     if (this.homeserver !== undefined) this.#wakeUps.handleConnected();
   }
 
+  /** Looks whether the homeserver federates through this node; empty where there is none. */
+  async check(): Promise<CheckStep[]> {
+    if (this.homeserver === undefined) return [];
+    return selfCheck({
+      homeserver: this.homeserver,
+      signer: this.#signer,
+      stats: this.stats,
+      watch: (name, handler) => {
+        this.#watchers.set(name, handler);
+        return () => this.#watchers.delete(name);
+      },
+    });
+  }
+
   async stop(): Promise<void> {
     await this.#wakeUps.stop();
     this.homeserver?.stop();
@@ -137,12 +154,18 @@ export class Federation {
     this.#listener = await LocalListener.open({
       listen,
       secret,
-      handler: (outbound) => void this.#outbound.handle(outbound),
+      handler: (outbound) => this.#handleOutbound(outbound),
       certificateOf: (name) => ca.secureContext(name),
       stats: this.stats,
       timers,
     });
     await this.#wakeUps.start();
+  }
+
+  #handleOutbound(outbound: OutboundRequest): void {
+    const watcher = this.#watchers.get(outbound.destination);
+    if (watcher === undefined) void this.#outbound.handle(outbound);
+    else watcher(outbound);
   }
 
   /** Wakes another homeserver; true where it took that. */

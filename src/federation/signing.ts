@@ -26,6 +26,11 @@ export class Signer {
     this.#key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: "der", type: "pkcs8" });
   }
 
+  /** The 32 bytes that its signatures are good under. */
+  get publicKey(): Uint8Array {
+    return new Uint8Array(Buffer.from(createPublicKey(this.#key).export({ format: "jwk" }).x!, "base64url"));
+  }
+
   /** `object` with this server's signature beside those that it has. Throws a `TypeError` where it has no canonical form. */
   signJson<T extends JsonObject>(object: T, keyId: string): T & { readonly signatures: JsonObject } {
     const signature = sign(null, signedBytes(object), this.#key);

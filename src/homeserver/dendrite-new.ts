@@ -1,7 +1,7 @@
 import { join } from "node:path";
+import { unpaddedBase64 } from "../federation/signing.js";
 import { keyPem } from "./dendrite-key.js";
 import type { NewFiles, NewOptions } from "./homeserver.js";
-import { seedBase64 } from "./own-node.js";
 import { flow } from "./yaml-edit.js";
 
 /** Sections with a database each: only PostgreSQL takes one for all. */
@@ -47,5 +47,5 @@ logging:
     params:
       path: ${inFolder("log")}
 `;
-  return { config, others: new Map([["matrix_key.pem", keyPem(seed)]]), secrets: [seedBase64(seed)] };
+  return { config, others: new Map([["matrix_key.pem", keyPem(seed)]]), secrets: [unpaddedBase64(seed)] };
 }

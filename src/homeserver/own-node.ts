@@ -1,13 +1,10 @@
-import { createPrivateKey, createPublicKey } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Config } from "../daemon/config.js";
 import { readConfig } from "../daemon/config-file.js";
 import { ErrorCode, PinyonError } from "../daemon/errors.js";
 import { keyPath, readKey } from "../daemon/key-file.js";
+import { Signer } from "../federation/signing.js";
 import { keyToName } from "../wire/name.js";
-
-/** What stands before the seed in an Ed25519 private key of PKCS #8 (RFC 8410). */
-const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 
 /** The node whose homeserver a command is about, as it stands in its files. */
 export interface OwnNode {
@@ -34,17 +31,5 @@ export async function readOwnNode(folder: string, configFile: string): Promise<O
     );
   }
   const config = readConfig(configFile);
-  return { folder, configFile, config, seed, name: keyToName(publicKeyOf(seed), config.suffix) };
-}
-
-/** The 32-byte public key of a seed. */
-export function publicKeyOf(seed: Uint8Array): Uint8Array {
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: "der", type: "pkcs8" });
-  const { x } = createPublicKey(key).export({ format: "jwk" });
-  return new Uint8Array(Buffer.from(x!, "base64url"));
-}
-
-/** A seed in unpadded base64, as homeservers' key files have it. */
-export function seedBase64(seed: Uint8Array): string {
-  return Buffer.from(seed).toString("base64").replace(/=+$/, "");
+  return { folder, configFile, config, seed, name: keyToName(new Signer(seed, "").publicKey, config.suffix) };
 }

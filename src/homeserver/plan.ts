@@ -1,5 +1,5 @@
 import { parseConfig } from "../daemon/config-file.js";
-import { type Endpoint, formatEndpoint } from "../daemon/endpoint.js";
+import { formatEndpoint, formatHttpUrl } from "../daemon/endpoint.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import type { Homeserver, Join } from "./homeserver.js";
 import type { Kind } from "./kind.js";
@@ -69,7 +69,7 @@ export async function nodeConfigChange(
 export function nodeSettings({ fastRetries }: Homeserver, { url, listen, secret }: Join): Setting[] {
   const set = (key: string, value: string | boolean): Setting => ({ path: ["homeserver", key], value });
   return [
-    set("url", httpUrl(url)),
+    set("url", formatHttpUrl(url)),
     set("listen", formatEndpoint(listen)),
     set("secret", secret),
     ...(fastRetries ? [set("fastRetries", true)] : []),
@@ -83,10 +83,6 @@ export function editText(text: string, path: string, settings: readonly Setting[
   } catch (error) {
     throw homeserverError(HomeserverCode.FILE, `${path}: ${(error as Error).message}`, { cause: error });
   }
-}
-
-export function httpUrl(url: Endpoint): string {
-  return "path" in url ? formatEndpoint(url) : `http://${formatEndpoint(url)}`;
 }
 
 /** What a configuration keeps secret, by the names of its keys; its neighbours in a diff may show it otherwise. */

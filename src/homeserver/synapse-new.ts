@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import { unpaddedBase64 } from "../federation/signing.js";
 import type { NewFiles, NewOptions } from "./homeserver.js";
-import { seedBase64 } from "./own-node.js";
 import { signingKeyLine } from "./synapse-key.js";
 import { flow } from "./yaml-edit.js";
 
@@ -47,7 +47,7 @@ form_secret: "${forms}"
       ["log.yaml", logConfig(inFolder("homeserver.log"))],
       ["signing.key", signingKeyLine(seed)],
     ]),
-    secrets: [seedBase64(seed)],
+    secrets: [unpaddedBase64(seed)],
   };
 }
 

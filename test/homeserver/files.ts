@@ -2,11 +2,12 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { join } from "node:path";
 import type { Test } from "tap";
 import { initNode } from "../../src/daemon/init.js";
+import { unpaddedBase64 } from "../../src/federation/signing.js";
 import type { JoinOptions } from "../../src/homeserver/connect.js";
 import { planConnect, planNew } from "../../src/homeserver/connect.js";
 import { HOMESERVERS } from "../../src/homeserver/homeservers.js";
 import type { Kind } from "../../src/homeserver/kind.js";
-import { readOwnNode, seedBase64 } from "../../src/homeserver/own-node.js";
+import { readOwnNode } from "../../src/homeserver/own-node.js";
 import { tempFolder } from "../daemon/temp-folder.js";
 
 /** A node that `pinyon init` made, and a folder for the files of a homeserver. */
@@ -44,7 +45,7 @@ export class Place {
   /** The node's key where Synapse looks for its own. */
   async writeSigningKey(): Promise<void> {
     const { seed } = await this.node();
-    this.write(`${this.name}.signing.key`, `ed25519 a_x ${seedBase64(seed)}\n`);
+    this.write(`${this.name}.signing.key`, `ed25519 a_x ${unpaddedBase64(seed)}\n`);
   }
 
   async plan(kind: Kind, config: string, options: JoinOptions = {}) {

@@ -24,9 +24,18 @@ interface Line extends Finding {
   readonly durationMs: number;
 }
 
-const { values: options } = parseArgs({ options: { keep: { type: "boolean" }, json: { type: "boolean" } } });
+const options = readOptions();
 const startedMs = performance.now();
 const ends = new Ends();
+
+function readOptions(): { keep?: boolean; json?: boolean } {
+  try {
+    return parseArgs({ options: { keep: { type: "boolean" }, json: { type: "boolean" } } }).values;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}. The demo takes --keep and --json\n`);
+    process.exit(2);
+  }
+}
 
 function tell(text: string): void {
   const at = ((performance.now() - startedMs) / 1_000).toFixed(1).padStart(6);

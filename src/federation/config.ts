@@ -28,6 +28,8 @@ export const IDLE_TIMEOUT_MS = 180_000;
 export const EXCHANGE_TIMEOUT_MS = 3_600_000;
 /** Time of an exchange about keys, in ms: Synapse waits ten seconds for one, and what is kept must come before that. */
 export const KEY_TIMEOUT_MS = 8_000;
+/** The same where an answer for it is kept: an overlay answers within a second, or its server is away. */
+export const KEPT_KEY_TIMEOUT_MS = 2_000;
 
 /** Levels of objects and lists in a JSON text that is read: a key response has three. */
 export const JSON_DEPTH_MAX = 32;

@@ -1,5 +1,5 @@
 import { isServerName } from "../wire/name.js";
-import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, OUTBOUND_REQUESTS_MAX } from "./config.js";
+import { KEPT_KEY_TIMEOUT_MS, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, OUTBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
 import { passRequestHeaders, passResponseHeaders } from "./headers.js";
@@ -125,12 +125,13 @@ export class Outbound {
   /** A key response is judged by the name alone, so a kept one serves while its origin is away. */
   async #passKeysOfServer({ destination, head, question }: Outgoing): Promise<void> {
     const { keys, stats } = this.#options;
+    const stored = await keys.storedServer(destination);
+    const timeoutMs = stored === undefined ? KEY_TIMEOUT_MS : KEPT_KEY_TIMEOUT_MS;
     let answer: WholeAnswer;
     try {
-      answer = await this.#ask(destination, head, new Uint8Array(0));
+      answer = await this.#ask(destination, head, new Uint8Array(0), timeoutMs);
       if (isSuccess(answer)) await keys.checkServer(destination, answer.body);
     } catch (error) {
-      const stored = await keys.storedServer(destination);
       if (stored === undefined || !isAbsence(error)) throw error;
       stats.keyResponsesServed++;
       answer = { status: 200, rawHeaders: ["content-type", "application/json"], body: stored };
@@ -143,7 +144,7 @@ export class Outbound {
     const { keys, stats } = this.#options;
     const asked = await readWhole(question.body, KEY_BODY_BYTES_MAX);
     try {
-      const answer = await this.#ask(destination, head, asked);
+      const answer = await this.#ask(destination, head, asked, KEY_TIMEOUT_MS);
       giveWhole(question, answer, isSuccess(answer) ? await keys.checkQuery(answer.body) : answer.body);
     } catch (error) {
       if (!isAbsence(error)) throw error;
@@ -153,13 +154,15 @@ export class Outbound {
     }
   }
 
-  /** Throws where the server is away, also where its node is not. */
-  async #ask(destination: string, head: RequestHead, body: Uint8Array): Promise<WholeAnswer> {
+  /** Throws where the server is away, also where its node is not, and where it takes too long. */
+  async #ask(destination: string, head: RequestHead, body: Uint8Array, timeoutMs: number): Promise<WholeAnswer> {
     const { servers, timers } = this.#options;
     // What is to be checked must not be compressed.
     const headers = { ...head.headers, "accept-encoding": "identity" };
-    const passage = await servers.open(destination, { ...head, headers });
-    const answer = await askWhole(passage, body, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, timers);
+    // The search for a server that is away takes its time, too.
+    const opened = servers.open(destination, { ...head, headers });
+    const asked = opened.then((passage) => askWhole(passage, body, KEY_BODY_BYTES_MAX, timeoutMs, timers));
+    const answer = await within(asked, timeoutMs, timers);
     if (answer.status >= 500) throw new FederationError("PINYON_HOMESERVER_ANSWER", `it answered ${answer.status}`);
     return answer;
   }
@@ -170,6 +173,14 @@ const POSTPONED = "what waits for it is to be sent when it is back, which it wil
 const NOT_FOUND = { status: 404 };
 
 const ABSENCE: readonly string[] = [AWAY, "PINYON_HOMESERVER_ANSWER", "PINYON_TIMEOUT", "PINYON_BODY_BROKEN"];
+
+/** Throws `PINYON_TIMEOUT` where something takes longer; it goes on unheard. */
+function within<T>(work: Promise<T>, timeoutMs: number, timers: Timers): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cancel = timers.after(timeoutMs, () => reject(new FederationError("PINYON_TIMEOUT")));
+    work.then(resolve, reject).finally(cancel);
+  });
+}
 
 /** True for every answer that a homeserver may take keys from: they take any 2xx as a success. */
 function isSuccess({ status }: WholeAnswer): boolean {

@@ -18,7 +18,7 @@ export function parseTunnelTarget(target: string): string {
 }
 
 /** Labels of letters, digits and hyphens, two at least, the last of which begins with a letter: no number stands for an address then. */
-const DOMAIN_NAME = /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/;
+const DOMAIN_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/;
 /** Domains outside DNS (RFC 6761, 6762, 9476), and the one set aside for private networks. */
 const NO_DNS = /\.(alt|localhost|local|internal)$/;
 

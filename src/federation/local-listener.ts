@@ -30,7 +30,7 @@ export interface OutboundRequest {
   readonly path: string;
   /** Method, raw header fields without the credential, which `checkRawHeaders` lets pass, and body. */
   readonly request: IncomingMessage;
-  /** Emits `close` before `finish` where the homeserver went away. */
+  /** Emits `close` before `finish` where the homeserver went away. One that only ends its side, outside of a tunnel, is thought to wait. */
   readonly response: ServerResponse;
 }
 

@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { connect as connectTls } from "node:tls";
 import t from "tap";
 import { until } from "../link/until.js";
 import { TestNetwork } from "./network.js";
-import { addressOf, ask, codeOf, giveJson, headersOf, repeat, startServer } from "./server.js";
+import { addressOf, ask, codeOf, giveJson, headersOf, repeat, SECRET, startServer } from "./server.js";
 
 t.test("a homeserver's request reaches another as it was signed, and the answer comes back", async (t) => {
   const network = new TestNetwork();
@@ -28,6 +29,28 @@ t.test("a homeserver's request reaches another as it was signed, and the answer 
   );
   t.match(a.federation.stats, { outboundRequests: 1 });
   t.match(b.federation.stats, { inboundRequests: 1 });
+});
+
+t.test("a homeserver that knows proxies alone reaches another through a tunnel", async (t) => {
+  const network = new TestNetwork();
+  const a = await startServer(t, network);
+  const b = await startServer(t, network);
+  const credential = Buffer.from(`pinyon:${SECRET}`).toString("base64");
+  const headers = { "proxy-authorization": `Basic ${credential}` };
+  const asking = request({ ...addressOf(a), method: "CONNECT", path: `${b.name}:8448`, headers }).end();
+  const [, socket] = await once(asking, "connect");
+  // Who trusts the certificate is for the tests of tunnels; here it is nobody.
+  const secured = connectTls({ socket, servername: b.name, rejectUnauthorized: false });
+  t.teardown(() => secured.destroy());
+  for (const path of ["/_matrix/federation/v1/version", "/_matrix/federation/v1/query/profile?a=%40b"]) {
+    const headers = { ...headersOf(a, b.name, "GET", path), host: `${b.name}:8448`, connection: "keep-alive" };
+    const outgoing = request({ createConnection: () => secured, path, headers }).end();
+    const [incoming] = await once(outgoing, "response");
+    await once(incoming.resume(), "end");
+    t.equal(b.asked.at(-1)?.url, path);
+    t.equal(b.asked.at(-1)?.headers.host, b.name);
+  }
+  await until("both answers are counted", () => a.federation.stats.outboundAnswers === 2);
 });
 
 t.test("a body of 50 MB passes each way, byte for byte", async (t) => {

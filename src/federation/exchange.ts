@@ -53,7 +53,8 @@ export async function exchange(
   passHeaders: (rawHeaders: readonly string[]) => OutgoingHttpHeaders,
   timers: Timers,
 ): Promise<number> {
-  const limit = new ExchangeLimit(timers, () => passage.destroy(new FederationError("PINYON_TIMEOUT")));
+  const limit = new ExchangeLimit(timers);
+  limit.passed.catch((error: FederationError) => passage.destroy(error));
   const whole = question.closed.then((isWhole) => {
     if (isWhole) return;
     const error = new FederationError("PINYON_BODY_BROKEN");
@@ -69,7 +70,8 @@ export async function exchange(
     const broken = new Promise<never>((_, reject) => body.once("error", (error) => reject(brokenOff(error))));
     body.on("data", () => limit.touch());
     body.pipe(question.answer(status, passHeaders(answer.rawHeaders)));
-    await Promise.race([whole, broken]);
+    // The passage may be over while the end of its answer still waits for a reader.
+    await Promise.race([whole, broken, limit.passed]);
     return status;
   } finally {
     limit.end();
@@ -100,15 +102,18 @@ async function passBody({ hasBody, body }: Question, passage: Passage, limit: Ex
 
 /** The limits of time of one exchange. Each byte is a note of the time, not a timer. */
 class ExchangeLimit {
+  /** Rejects with `PINYON_TIMEOUT` when one is passed. */
+  readonly passed: Promise<never>;
+  #handlePassed!: (error: FederationError) => void;
   readonly #endMs: number;
   #lastMs: number;
   #waitMs = IDLE_TIMEOUT_MS;
   #cancel: () => void = () => {};
 
-  constructor(
-    private readonly timers: Timers,
-    private readonly onTimeout: () => void,
-  ) {
+  constructor(private readonly timers: Timers) {
+    this.passed = new Promise((_, reject) => {
+      this.#handlePassed = reject;
+    });
     this.#lastMs = timers.nowMs();
     this.#endMs = this.#lastMs + EXCHANGE_TIMEOUT_MS;
     this.#arm();
@@ -144,7 +149,7 @@ class ExchangeLimit {
     const dueMs = Math.min(this.#lastMs + this.#waitMs, this.#endMs);
     this.#cancel = this.timers.after(dueMs - this.timers.nowMs(), () => {
       const isDue = this.timers.nowMs() >= Math.min(this.#lastMs + this.#waitMs, this.#endMs);
-      if (isDue) this.onTimeout();
+      if (isDue) this.#handlePassed(new FederationError("PINYON_TIMEOUT"));
       else this.#arm();
     });
   }

@@ -18,7 +18,7 @@ const MOMENTS = [
   ["SIGINT", "starting nodes"],
   ["SIGINT", "starting two Synapses"],
   ["SIGTERM", "a plaintext frame planted"],
-  ["SIGINT", "R1 killed in the middle"],
+  ["SIGINT", "R1 killed in mid-file"],
 ] as const;
 
 const why = process.platform === "linux" ? whyNoSynapse() : "processes are counted in /proc";

@@ -48,8 +48,14 @@ async function end(exitCode: number): Promise<never> {
   process.exit(exitCode);
 }
 
+/** Says what goes on, where a person looks on and the line can be written over. */
+function tellPending(text: string): void {
+  if (process.stderr.isTTY && process.stdout.isTTY) process.stderr.write(`          …       ${text}\r`);
+}
+
 async function perform({ title, run }: Step<Stage>, stage: Stage): Promise<Line> {
   const beganMs = performance.now();
+  tellPending(title);
   try {
     const finding = await run(stage);
     tell(`ok      ${title}: ${finding.text}`);

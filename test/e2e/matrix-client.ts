@@ -236,10 +236,6 @@ export class MatrixClient {
     await this.put(`/v3/profile/${encodeURIComponent(this.userId)}/displayname`, { displayname });
   }
 
-  resolveAlias(alias: string): Promise<{ room_id: string; servers: string[] }> {
-    return this.get(`/v3/directory/room/${encodeURIComponent(alias)}`);
-  }
-
   /** The rooms that a server publishes, searched for a term. */
   async publicRooms(server: string, term: string): Promise<{ room_id: string; name?: string }[]> {
     const body = { filter: { generic_search_term: term } };

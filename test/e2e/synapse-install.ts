@@ -38,11 +38,11 @@ export async function installSynapse(tell: Tell): Promise<string> {
   const folder = await installOnce(`synapse-${SYNAPSE_VERSION}`, tell, async (folder) => {
     await run("python3", ["-m", "venv", folder]);
     const install = ["-m", "pip", "install", "--disable-pip-version-check", `matrix-synapse==${SYNAPSE_VERSION}`];
+    let packageCount = 0;
     await run(pythonOf(folder), install, {
       onLine: (line) => {
-        const [, wheel] = /^\s*Downloading (\S+)/.exec(line) ?? [];
-        if (wheel !== undefined) tell(`  ${wheel.split("/").at(-1)}`);
-        if (line.startsWith("Installing collected")) tell("  unpacking");
+        if (line.startsWith("Collecting") && ++packageCount % 10 === 0) tell(`  ${packageCount} packages`);
+        if (line.startsWith("Installing collected")) tell(`  ${packageCount} packages, unpacking`);
       },
     });
   });

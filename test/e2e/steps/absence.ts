@@ -21,7 +21,7 @@ export async function peerStopped(stage: Stage, awayMs = 120_000): Promise<Findi
   const doneMs = performance.now();
   const [sinceUpMs, sinceStartMs] = [doneMs - upMs, doneMs - startedMs];
   return {
-    text: `all ${MESSAGES} there ${time(sinceUpMs)} after ${b.label} answered again, ${time(sinceStartMs)} after B was started`,
+    text: `all there ${time(sinceStartMs)} after B was started, ${time(sinceUpMs)} after it answered`,
     figures: { messages: MESSAGES, awayMs, sinceUpMs, sinceStartMs },
   };
 }

@@ -16,14 +16,14 @@ export function demoSteps({ awayMs }: { awayMs: number }): readonly Step<Stage>[
   return [
     { title: "an account on each homeserver", run: accounts },
     { title: "a room joined over federation by its alias", run: joinByAlias },
-    { title: "50 messages each way, in order, once", run: (stage) => messagesEachWay(stage) },
+    { title: "50 messages each way, in order, once", run: (stage) => messagesEachWay(stage, 50) },
     { title: "typing, a receipt and presence", run: typingAndReceipt },
     { title: "an end-to-end encrypted direct message", run: encryptedMessage },
-    { title: "a plaintext frame planted on the way by R1", run: plantFrame },
+    { title: "a plaintext frame planted on R1's way", run: plantFrame },
     { title: "a 50 MB file, the same on both sides", run: mediaFile },
-    { title: "R1 killed in the middle of another 50 MB file", run: relayKilled },
+    { title: "R1 killed in mid-file, another 50 MB", run: relayKilled },
     {
-      title: `B stopped for ${awayMs / 1_000} s while A sends ten messages`,
+      title: `B stopped for ${awayMs / 1_000} s, ten messages meanwhile`,
       run: (stage) => peerStopped(stage, awayMs),
     },
     { title: "what R1 could see", run: whatRelaySaw },

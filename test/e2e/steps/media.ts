@@ -13,7 +13,7 @@ const TRANSFER_MS = 120_000;
 export async function mediaFile(scene: Scene): Promise<Finding> {
   const { mxc, sha256 } = await uploadFile(scene);
   const { durationMs } = await downloadFile(scene.bob, mxc, sha256);
-  const text = `${megabytes(FILE_BYTES)} in ${time(durationMs)}, SHA-256 ${sha256.slice(0, 8)}… on both sides`;
+  const text = `in ${time(durationMs)}, SHA-256 ${sha256.slice(0, 8)}… on both sides`;
   return { text, figures: { sizeBytes: FILE_BYTES, durationMs } };
 }
 
@@ -39,7 +39,7 @@ export async function relayKilled(stage: Stage): Promise<Finding> {
   must(otherAtKill === 0, `R2 had carried ${megabytes(otherAtKill)} when R1 was killed`);
   must(byOther() > 0, "R2 carried nothing after R1 was killed");
   return {
-    text: `R1 carried ${megabytes(carried())} and R2 none; R2 the rest, ${megabytes(byOther())}; same SHA-256 after ${time(durationMs)}`,
+    text: `R1 carried ${megabytes(carried())}, then R2 ${megabytes(byOther())}; the same SHA-256 after ${time(durationMs)}`,
     figures: { byR1Bytes: carried(), byR2BeforeBytes: otherAtKill, byR2AfterBytes: byOther(), durationMs },
   };
 }

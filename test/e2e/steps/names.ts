@@ -9,10 +9,10 @@ export async function noNames({ resolver }: Stage): Promise<Finding> {
   const queries = resolver.queries();
   if (queries === undefined) {
     return {
-      text: "there was no resolver; who asked for one is not known: counting takes root",
+      text: "no resolver; who asked for one is not known: counting takes root",
       figures: { shown: 1 },
     };
   }
   must(queries === 0, `${queries} names were asked for`);
-  return { text: "there was no resolver, and nobody asked for one", figures: { shown: 1, queries } };
+  return { text: "no resolver, and nobody asked for one", figures: { shown: 1, queries } };
 }

@@ -43,7 +43,7 @@ export async function whatRelaySaw({ marker, alice, planted }: Stage): Promise<F
   must(captured.includes(planted.text), "the search does not find the planted frame");
   for (const text of [marker, alice.userId]) must(!captured.includes(text), `R1 could read ${text}`);
   return {
-    text: `${megabytes(captured.length)} of frames: the planted text found, no text of a message and no user's name`,
+    text: `${megabytes(captured.length)} searched: the planted text is there, no text or name of Alice's is`,
     figures: { searchedBytes: captured.length, plantedFound: 1, sentFound: 0 },
   };
 }

@@ -37,6 +37,9 @@ exec setpriv --pdeathsig TERM systemd-nspawn --quiet --directory="$root" --volat
 /** Environment of what runs in a container: this machine's would lead to things that are not there. */
 const BARE = ["env", "-i", "HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
 
+/** Runs what follows where the clone is bound, which is in a container and nowhere else. */
+const INSIDE = ["sh", "-c", `[ -e ${CLONE}/package.json ] && exec "$@"`, "sh"];
+
 /** Why no container can be had here; false where one can. */
 export function whyNoContainer(): string | false {
   if (process.getuid?.() !== 0) return "a container needs root";
@@ -76,16 +79,17 @@ export class Container {
       await gone;
       removeRoot(root);
     });
-    let init: number | undefined;
-    while ((init = firstChild(nspawn)) === undefined) await pause();
-    const container = new Container(init);
-    while ((await container.run("systemctl", "is-active", "basic.target")).code !== 0) await pause();
-    return container;
+    for (;;) {
+      // The first children of systemd-nspawn only prepare it.
+      const container = new Container(firstChild(nspawn));
+      if ((await container.run("systemctl", "is-active", "basic.target")).code === 0) return container;
+      await pause();
+    }
   }
 
   /** Runs a command in the container. */
   run(...command: string[]): Promise<Answer> {
-    const into = ["-t", String(this.init), "-m", "-p", "-n", "-i", "-u", "-C", "--", ...BARE, ...command];
+    const into = ["-t", String(this.init), "-m", "-p", "-n", "-i", "-u", "-C", "--", ...BARE, ...INSIDE, ...command];
     return new Promise((resolve) => {
       const child = spawn("nsenter", into, { stdio: ["ignore", "pipe", "pipe"] });
       let output = "";
@@ -122,10 +126,10 @@ function removeCgroups(path: string): void {
   rmdirSync(path);
 }
 
-function firstChild({ pid, exitCode }: ChildProcess): number | undefined {
+/** A process without children has none in its namespaces either: 0 is no process. */
+function firstChild({ pid, exitCode }: ChildProcess): number {
   if (exitCode !== null) throw new Error(`systemd-nspawn ended with ${exitCode}`);
-  const [child] = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ");
-  return child ? Number(child) : undefined;
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ")[0]);
 }
 
 const pause = () => new Promise((resolve) => setTimeout(resolve, 50));

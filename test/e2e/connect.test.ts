@@ -1,0 +1,124 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import t, { type Test } from "tap";
+import type { Kind } from "../../src/homeserver/kind.js";
+import { NodeFolder } from "../cli/pinyon.js";
+import { tempFolder } from "../daemon/temp-folder.js";
+import { Dendrite } from "./dendrite.js";
+import { installDendrite, whyNoDendrite } from "./dendrite-install.js";
+import type { Homeserver } from "./homeserver.js";
+import { freePorts } from "./place.js";
+import { Synapse } from "./synapse.js";
+import { installSynapse, whyNoSynapse } from "./synapse-install.js";
+
+/* The commands that join a node and its homeserver, with the real homeservers. */
+
+t.setTimeout(600_000);
+
+const tell = (text: string) => t.comment(text);
+
+/** A node and the folder of the homeserver that `connect --new` makes beside it. */
+class Pair {
+  readonly node: NodeFolder;
+  readonly folder: string;
+  readonly config: string;
+
+  private constructor(
+    t: Test,
+    private readonly kind: Kind,
+    readonly port: number,
+    private readonly listen: string,
+  ) {
+    const base = tempFolder(t);
+    this.node = new NodeFolder(t, join(base, "node"));
+    this.folder = join(base, "homeserver");
+    this.config = join(this.folder, kind === "synapse" ? "homeserver.yaml" : "dendrite.yaml");
+  }
+
+  static async make(t: Test, kind: Kind): Promise<Pair> {
+    const [port = 0, listen = 0] = await freePorts(2);
+    const pair = new Pair(t, kind, port, `127.0.0.1:${listen}`);
+    await pair.node.ask("init");
+    pair.node.configure();
+    const made = await pair.ask(
+      "connect",
+      "--new",
+      pair.folder,
+      "--port",
+      String(port),
+      "--listen",
+      pair.listen,
+      "--apply",
+    );
+    t.match(made, { code: 0, stderr: "" });
+    return pair;
+  }
+
+  ask(verb: string, ...args: string[]) {
+    return this.node.ask("homeserver", verb, this.kind, ...args);
+  }
+
+  /** Joins it again by its file. */
+  connect() {
+    return this.ask("connect", "--config", this.config, "--listen", this.listen, "--apply");
+  }
+
+  get options() {
+    return { folder: this.folder, name: "", label: this.kind, port: this.port };
+  }
+}
+
+/** Every step but the last passes, and that too unless its name is given. */
+async function checks(t: Test, pair: Pair, failing?: string): Promise<void> {
+  const { code, stdout } = await pair.ask("check", "--json");
+  const { steps } = JSON.parse(stdout) as { steps: { step: string; ok: boolean; text: string }[] };
+  t.equal(steps.find(({ ok }) => !ok)?.step, failing, JSON.stringify(steps.at(-1)));
+  t.equal(code, failing === undefined ? 0 : 1);
+}
+
+async function startedWith(t: Test, homeserver: Homeserver): Promise<void> {
+  t.teardown(() => homeserver.kill());
+  await homeserver.start();
+}
+
+t.test(
+  "a new Synapse passes the check, is disconnected, and connected again by its file",
+  { skip: whyNoSynapse() ?? false },
+  async (t) => {
+    const python = await installSynapse(tell);
+    const pair = await Pair.make(t, "synapse");
+    await checks(t, pair, "node");
+    await pair.node.run();
+    await checks(t, pair, "listener");
+    const synapse = new Synapse({ ...pair.options, python });
+    await startedWith(t, synapse);
+    await checks(t, pair);
+
+    // As it would be if Pinyon had never been there.
+    t.match(await pair.ask("disconnect", "--apply"), { code: 0 });
+    const joined = readFileSync(pair.config, "utf8");
+    const plain = `${joined.replace(/^# Written by(?:.*\n)*?# End of what Pinyon wrote\.\n/m, "")}trusted_key_servers: [{server_name: matrix.org}] # theirs\n`;
+    writeFileSync(pair.config, plain);
+    await Promise.all([synapse.restart(), pair.node.end("SIGTERM")]);
+
+    t.match(await pair.connect(), { code: 0, stderr: "" });
+    await pair.node.run();
+    await checks(t, pair, "outward");
+    await synapse.restart();
+    await checks(t, pair);
+    t.match(await pair.ask("disconnect", "--apply"), { code: 0 });
+    t.equal(readFileSync(pair.config, "utf8"), plain);
+  },
+);
+
+t.test("a new Dendrite passes the check, its TLS validated", { skip: whyNoDendrite() ?? false }, async (t) => {
+  const program = await installDendrite(tell);
+  const pair = await Pair.make(t, "dendrite");
+  await pair.node.run();
+  const lines = readFileSync(join(pair.folder, "pinyon.env"), "utf8").split("\n");
+  const env = Object.fromEntries(
+    lines.filter((line) => /^\w+=/.test(line)).map((line) => line.split(/=(.*)/s, 2) as [string, string]),
+  );
+  await startedWith(t, new Dendrite({ ...pair.options, program, configFile: "dendrite.yaml", env }));
+  await checks(t, pair);
+});

@@ -17,7 +17,7 @@ const MOMENTS = [
   ["SIGINT", "installing synapse"],
   ["SIGINT", "starting nodes"],
   ["SIGINT", "starting two Synapses"],
-  ["SIGTERM", "a plaintext frame planted"],
+  ["SIGTERM", "a 50 MB file"],
   ["SIGINT", "R1 killed in mid-file"],
 ] as const;
 

@@ -30,6 +30,17 @@ export class Relay {
     });
   }
 
+  /** The port by which it sends to a neighbour. */
+  async portTo(neighbour: MeshNode): Promise<number> {
+    const { hops } = await this.node.trace(neighbour);
+    return hops[0]!.port!;
+  }
+
+  /** Bytes of all that its links delivered since its start. */
+  get capturedBytes(): number {
+    return this.#last.capturedBytes;
+  }
+
   /** Bytes of the DATA frames that it carried for a node since its start. */
   carriedBytesTo(target: MeshNode): number {
     return this.#last.carriedBytes[target.name] ?? 0;

@@ -7,7 +7,7 @@ import { encryptedMessage } from "./encrypted.js";
 import { mediaFile, relayKilled } from "./media.js";
 import { noNames } from "./names.js";
 import { inviteAccepted, inviteRejected, knock, leave, roomOfVersion } from "./rooms.js";
-import { plantFrame, whatRelaySaw } from "./sight.js";
+import { whatRelaySaw } from "./sight.js";
 import type { Step } from "./step.js";
 import { accounts, joinByAlias, messagesEachWay, typingAndReceipt } from "./talk.js";
 
@@ -19,7 +19,6 @@ export function demoSteps({ awayMs }: { awayMs: number }): readonly Step<Stage>[
     { title: "50 messages each way, in order, once", run: (stage) => messagesEachWay(stage, 50) },
     { title: "typing, a receipt and presence", run: typingAndReceipt },
     { title: "an end-to-end encrypted direct message", run: encryptedMessage },
-    { title: "a plaintext frame planted on R1's way", run: plantFrame },
     { title: "a 50 MB file, the same on both sides", run: mediaFile },
     { title: "R1 killed in mid-file, another 50 MB", run: relayKilled },
     {

@@ -4,11 +4,10 @@ import { nameToKey } from "../../../src/wire/name.js";
 import type { PlantOrder } from "../plant-node.js";
 import type { Relay } from "../relay.js";
 import type { Stage } from "../stage.js";
-import { megabytes } from "./media.js";
-import { eventually, type Finding, must } from "./step.js";
+import { eventually, type Finding, megabytes, must } from "./step.js";
 
 /** The search is over at least so many bytes of frames. */
-const CAPTURED_BYTES_MIN = 50_000_000;
+export const SEARCHED_BYTES_MIN = 50_000_000;
 const PLANT_MS = 10_000;
 
 /** A text that A sent to B in the clear, by way of a relay. */
@@ -17,29 +16,26 @@ export interface Planted {
   readonly text: string;
 }
 
-/** Has A send a frame to B whose payload anybody can read, by the relay that carries all else; waits until it has passed there. */
-export async function plantFrame(stage: Stage): Promise<Finding> {
+/** Has A send a frame to B whose payload anybody can read, by a relay; waits until it has passed there. */
+export async function plantFrame(stage: Stage, relay: Relay): Promise<void> {
   const { nodeA, nodeB } = stage;
-  const { carrier } = await stage.carrier();
-  const { hops } = await nodeA.trace(nodeB);
+  const port = await relay.portTo(nodeB);
   const text = `planted-${randomBytes(8).toString("hex")}`;
   const payload = Buffer.from(`Anybody can read this: ${text}`);
   // A's own step is taken by choosing the link, so the route begins at the relay.
-  const route = [hops[1]!.port!];
-  const frame = Buffer.concat([Buffer.alloc(dataHeaderBytes(route.length)), payload]);
-  writeDataHeader(frame, route, randomBytes(8), nameToKey(nodeB.name)!);
-  const order: PlantOrder = { remote: carrier.address, frameBase64: frame.toString("base64") };
+  const frame = Buffer.concat([Buffer.alloc(dataHeaderBytes(1)), payload]);
+  writeDataHeader(frame, [port], randomBytes(8), nameToKey(nodeB.name)!);
+  const order: PlantOrder = { remote: relay.address, frameBase64: frame.toString("base64") };
   nodeA.process!.send(order);
-  await eventually("the planted frame", PLANT_MS, async () => carrier.captured().includes(text) || undefined);
-  stage.planted = { relay: carrier, text };
-  return { text: `${frame.length} bytes from A to B, seen by R1`, figures: { frameBytes: frame.length } };
+  await eventually("the planted frame", PLANT_MS, async () => relay.captured().includes(text) || undefined);
+  stage.planted = { relay, text };
 }
 
 /** What the relay got to see, searched for what people wrote. The search must find the planted text, or it shows nothing. */
 export async function whatRelaySaw({ marker, alice, planted }: Stage): Promise<Finding> {
   must(planted !== undefined, "no frame was planted");
   const captured = planted.relay.captured();
-  must(captured.length >= CAPTURED_BYTES_MIN, `R1 saw ${megabytes(captured.length)}, too little to search`);
+  must(captured.length >= SEARCHED_BYTES_MIN, `R1 saw ${megabytes(captured.length)}, too little to search`);
   must(captured.includes(planted.text), "the search does not find the planted frame");
   for (const text of [marker, alice.userId]) must(!captured.includes(text), `R1 could read ${text}`);
   return {

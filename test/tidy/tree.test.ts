@@ -54,6 +54,7 @@ t.test("files are named in kebab-case", async (t) => {
     // Published vectors keep their names.
     if (path.startsWith("test/vectors/")) continue;
     const name = path.split("/").at(-1)!;
+    if (name === "README.md") continue;
     const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|d))?(?:\.[a-z0-9]+)?$/.test(name);
     if (!kebab) t.fail(path);
   }

@@ -87,6 +87,8 @@ function port(text: string): number {
 
 function endpoint(text: string): Endpoint {
   const value = parseEndpoint(text);
-  if (value === undefined) throw new InvalidArgumentError("Expected host:port or unix:/path/of/socket.");
+  if (value === undefined || ("port" in value && value.port === 0)) {
+    throw new InvalidArgumentError("Expected host:port or unix:/path/of/socket.");
+  }
   return value;
 }

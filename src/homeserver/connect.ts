@@ -3,15 +3,16 @@ import { existsSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { DEFAULT_FEDERATION } from "../daemon/config.js";
-import type { Endpoint } from "../daemon/endpoint.js";
-import { systemCode } from "../daemon/errors.js";
+import { type Endpoint, formatEndpoint } from "../daemon/endpoint.js";
+import { ErrorCode, PinyonError, systemCode } from "../daemon/errors.js";
 import { parseHostPort } from "../daemon/host-port.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import { configFile } from "./examine.js";
 import { firstFree, requireFree } from "./free-port.js";
 import type { Homeserver, Join } from "./homeserver.js";
+import { KIND_NAMES } from "./kind.js";
 import type { OwnNode } from "./own-node.js";
-import { editText, type FileChange, marks, nodeConfigChange, type Plan, secretsOf } from "./plan.js";
+import { editText, type FileChange, marks, NEW_MARKS, nodeConfigChange, type Plan, secretsOf } from "./plan.js";
 import { requireUnconnected } from "./record.js";
 import { readText } from "./text-file.js";
 
@@ -40,7 +41,7 @@ export async function planConnect(
   const found = await homeserver.examine(file, node);
   const meeting: Join = {
     url: found.url ?? ownUrl(options.port),
-    listen: await listenEndpoint(options.listen),
+    listen: await listenEndpoint(homeserver, options.listen),
     secret: found.secret ?? newSecret(),
   };
   const after = editText(before.text, file.path, homeserver.settings(meeting, file.values), marks(homeserver.kind));
@@ -50,7 +51,7 @@ export async function planConnect(
     newFolder: undefined,
     files: [
       ...(after === before.text ? [] : [{ path: file.path, before, after }]),
-      ...companions(homeserver, node, dirname(file.path), meeting),
+      ...(await companions(homeserver, node, dirname(file.path), meeting)),
       await nodeConfigChange(node, homeserver, meeting),
     ],
     join: meeting,
@@ -70,10 +71,10 @@ export async function planNew(
   await refuseFull(folder);
   const url = ownUrl(options.port);
   await requireFree(url, "choose another port for the homeserver with --port");
-  const meeting: Join = { url, listen: await listenEndpoint(options.listen), secret: newSecret() };
+  const meeting: Join = { url, listen: await listenEndpoint(homeserver, options.listen), secret: newSecret() };
   const { config, others, secrets } = homeserver.make({ folder, port: url.port, node, secret: newSecret });
   const path = join(folder, homeserver.configName);
-  const joined = editText(config, path, homeserver.settings(meeting, {}), marks(homeserver.kind));
+  const joined = editText(config, path, homeserver.settings(meeting, {}), NEW_MARKS);
   const created = [[path, joined] as const, ...[...others].map(([name, text]) => [join(folder, name), text] as const)];
   return {
     kind: homeserver.kind,
@@ -81,7 +82,7 @@ export async function planNew(
     newFolder: folder,
     files: [
       ...created.map(([path, after]) => ({ path, before: undefined, after })),
-      ...companions(homeserver, node, folder, meeting),
+      ...(await companions(homeserver, node, folder, meeting)),
       await nodeConfigChange(node, homeserver, meeting),
     ],
     join: meeting,
@@ -89,15 +90,12 @@ export async function planNew(
   };
 }
 
-function companions(homeserver: Homeserver, node: OwnNode, folder: string, meeting: Join): FileChange[] {
-  return [...homeserver.companions(meeting, node)].map(([name, after]) => {
+function companions(homeserver: Homeserver, node: OwnNode, folder: string, meeting: Join): Promise<FileChange[]> {
+  const files = [...homeserver.companions(meeting, node)].map(async ([name, after]) => {
     const path = join(folder, name);
-    if (!existsSync(path)) return { path, before: undefined, after };
-    throw homeserverError(
-      HomeserverCode.FILE,
-      `${path}: there is such a file already, and it is never overwritten: move it away`,
-    );
+    return { path, before: existsSync(path) ? await readText(path) : undefined, after };
   });
+  return Promise.all(files);
 }
 
 function ownUrl(port = DEFAULT_HOMESERVER_PORT) {
@@ -105,9 +103,15 @@ function ownUrl(port = DEFAULT_HOMESERVER_PORT) {
 }
 
 /** The endpoint asked for, if it is free, else the first free port. */
-async function listenEndpoint(asked: Endpoint | undefined): Promise<Endpoint> {
+async function listenEndpoint({ kind, takesSocket }: Homeserver, asked: Endpoint | undefined): Promise<Endpoint> {
   const instead = "choose with --listen where the node is to take the homeserver's federation";
   if (asked === undefined) return firstFree(parseHostPort(DEFAULT_FEDERATION)!, instead);
+  if ("path" in asked && !takesSocket) {
+    throw new PinyonError(
+      ErrorCode.LISTEN,
+      `${formatEndpoint(asked)}: ${KIND_NAMES[kind]} reaches a node on TCP alone: name a host:port with --listen, or none`,
+    );
+  }
   await requireFree(asked, instead);
   return asked;
 }

@@ -1,3 +1,5 @@
+import { shellWord } from "./shell.js";
+
 /** Dendrite's key file is PEM with the seed, and the key's name in a header. */
 const LABEL = "MATRIX PRIVATE KEY";
 const FORM = new RegExp(
@@ -6,8 +8,16 @@ const FORM = new RegExp(
 const SEED_BYTES = 32;
 
 export function keyPem(seed: Uint8Array): string {
-  const encoded = Buffer.from(seed).toString("base64");
-  return `-----BEGIN ${LABEL}-----\nKey-ID: ed25519:pinyon\n\n${encoded}\n-----END ${LABEL}-----\n`;
+  return pem(Buffer.from(seed).toString("base64"), "\n");
+}
+
+/** What makes such a file of a node's key file, for a shell: that has the same base64, but for the padding. */
+export function keyPemCommand(nodeKeyFile: string): string {
+  return `printf -- '${pem("%s=", "\\n")}' "$(cut -d' ' -f3 ${shellWord(nodeKeyFile)})"`;
+}
+
+function pem(base64: string, eol: string): string {
+  return [`-----BEGIN ${LABEL}-----`, "Key-ID: ed25519:pinyon", "", base64, `-----END ${LABEL}-----`, ""].join(eol);
 }
 
 /** The seed in a key file; undefined where the text has another form. */

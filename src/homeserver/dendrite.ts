@@ -1,15 +1,18 @@
 import { dirname, join } from "node:path";
-import { pemSeed } from "./dendrite-key.js";
+import { keyPath } from "../daemon/key-file.js";
+import { keyPemCommand, pemSeed } from "./dendrite-key.js";
 import { newDendrite } from "./dendrite-new.js";
 import { DENDRITE_ENVIRONMENT, dendriteEnvironment, dendriteSettings } from "./dendrite-settings.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
 import type { ConfigFile, Found, Homeserver } from "./homeserver.js";
 import type { OwnNode } from "./own-node.js";
+import { shellWord } from "./shell.js";
 
 export const DENDRITE: Homeserver = {
   kind: "dendrite",
   configName: "dendrite.yaml",
+  takesSocket: false,
   fastRetries: false,
   examine,
   settings: dendriteSettings,
@@ -35,11 +38,6 @@ async function examine(file: ConfigFile, node: OwnNode): Promise<Found> {
   }
   const key = global["private_key"];
   const keyFile = besideFile(file, typeof key === "string" ? key : "matrix_key.pem");
-  await requireKey(
-    keyFile,
-    pemSeed,
-    node,
-    "`pinyon homeserver connect dendrite --new FOLDER` writes one in Dendrite's form",
-  );
+  await requireKey(keyFile, pemSeed, node, `\`${keyPemCommand(keyPath(node.folder))} > ${shellWord(keyFile)}\``);
   return { url: undefined, secret: undefined };
 }

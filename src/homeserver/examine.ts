@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import type { ConfigFile } from "./homeserver.js";
@@ -26,7 +27,7 @@ export function notOf(kind: Kind, { path, values }: ConfigFile): Error {
   return homeserverError(
     HomeserverCode.FILE,
     other === undefined
-      ? `${path}: this is no configuration of ${KIND_NAMES[kind]}: it has no \`${key}\`. Name the file that has it`
+      ? `${path}: this is no configuration of ${KIND_NAMES[kind]}: it has no \`${key}\`; where that stands in another file, as in Debian's conf.d, move the line into this one`
       : `${path}: this is a configuration of ${KIND_NAMES[other]}: say \`${other}\` instead of \`${kind}\``,
   );
 }
@@ -47,14 +48,12 @@ export async function requireKey(
   { seed }: OwnNode,
   mend: string,
 ): Promise<void> {
+  const refusal = (what: string) => homeserverError(HomeserverCode.KEY, `${file}: ${what}: ${mend}`);
+  if (!existsSync(file)) throw refusal("there is no signing key yet, and this name is that of the node's");
   const found = readSeed((await readText(file)).text);
-  if (found !== undefined && Buffer.compare(found, seed) === 0) return;
-  const what =
-    found === undefined ? "this is no signing key" : "the homeserver signs with another key than this node's";
-  throw homeserverError(
-    HomeserverCode.KEY,
-    `${file}: ${what}, but the name says that the node's key signs: keep a copy of this file, then put the node's key there: ${mend}`,
-  );
+  if (found === undefined) throw refusal("this is no signing key, and the name is that of the node's");
+  if (Buffer.compare(found, seed) === 0) return;
+  throw refusal("this is another key than the node's, which the name is made of; keep a copy of it, then");
 }
 
 /** A path in a configuration file. Homeservers take it from the folder that they are started in: that of the file, mostly. */

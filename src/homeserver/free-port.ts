@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { type Endpoint, formatEndpoint } from "../daemon/endpoint.js";
 import { ErrorCode, messageOf, PinyonError, systemCode } from "../daemon/errors.js";
 import type { HostPort } from "../daemon/host-port.js";
+import { listenOn } from "../federation/listen-address.js";
 
 /** Ports tried, from the default one up. */
 const TRIES = 100;
@@ -22,10 +23,14 @@ export async function firstFree({ host, port }: HostPort, instead: string): Prom
   throw new PinyonError(ErrorCode.LISTEN, `ports ${port} to ${port + TRIES - 1} of ${host} are in use: ${instead}`);
 }
 
-function listenError(endpoint: Endpoint): Promise<Error | undefined> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", resolve);
-    server.listen({ ...endpoint, exclusive: true }, () => server.close(() => resolve(undefined)));
-  });
+/** Tries it as the daemon will. */
+async function listenError(endpoint: Endpoint): Promise<Error | undefined> {
+  const server = createServer();
+  try {
+    await listenOn(server, endpoint);
+  } catch (error) {
+    return error as Error;
+  }
+  await new Promise((resolve) => server.close(resolve));
+  return undefined;
 }

@@ -50,6 +50,8 @@ export interface Homeserver {
   readonly kind: Kind;
   /** How its configuration file is called. */
   readonly configName: string;
+  /** It can reach the node on a Unix socket. */
+  readonly takesSocket: boolean;
   /** It asks again within seconds after an error, once its settings are made. */
   readonly fastRetries: boolean;
   /** Throws a `PinyonError` where a configuration is not this homeserver's, or cannot be joined with the node. */

@@ -39,13 +39,19 @@ export interface Plan {
   readonly secrets: readonly string[];
 }
 
-/** The comment lines around what is added to a file. */
+const END = "End of what Pinyon wrote.";
+
+/** The comment lines around what is added to a file that was there. */
 export function marks(kind: Kind): Marks {
-  return {
-    begin: `Written by \`pinyon homeserver connect ${kind}\`; \`pinyon homeserver disconnect ${kind}\` restores the file.`,
-    end: "End of what Pinyon wrote.",
-  };
+  const begin = `Written by \`pinyon homeserver connect ${kind}\`; \`pinyon homeserver disconnect ${kind}\` restores the file.`;
+  return { begin, end: END };
 }
+
+/** The same in a file made here. */
+export const NEW_MARKS: Marks = {
+  begin: "All federation goes through the Pinyon node; docs/homeservers.md says why each line is there.",
+  end: END,
+};
 
 /** The change of the node's own config file. Throws `PINYON_HOMESERVER_CONNECTED` where it has a homeserver. */
 export async function nodeConfigChange(

@@ -5,6 +5,7 @@ import { HomeserverCode, homeserverError } from "./errors.js";
 import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
 import type { ConfigFile, Found, Homeserver } from "./homeserver.js";
 import type { OwnNode } from "./own-node.js";
+import { shellWord } from "./shell.js";
 import { signingSeed } from "./synapse-key.js";
 import { newSynapse } from "./synapse-new.js";
 import { INSTANCE, synapseSettings } from "./synapse-settings.js";
@@ -14,6 +15,7 @@ import type { YamlMapping } from "./yaml-edit.js";
 export const SYNAPSE: Homeserver = {
   kind: "synapse",
   configName: "homeserver.yaml",
+  takesSocket: true,
   fastRetries: true,
   examine,
   settings: (join, values) =>
@@ -106,14 +108,14 @@ async function requireSigningKey(file: ConfigFile, name: string, node: OwnNode):
   }
   const found = values["signing_key_path"];
   const keyFile = besideFile(file, typeof found === "string" ? found : `${name}.signing.key`);
-  await requireKey(keyFile, signingSeed, node, `\`cp ${keyPath(node.folder)} ${keyFile}\``);
+  await requireKey(keyFile, signingSeed, node, `\`cp ${shellWord(keyPath(node.folder))} ${shellWord(keyFile)}\``);
 }
 
-/** The plain HTTP listener with the resource `federation`, one on loopback if there are several. */
+/** The plain HTTP listener with the resource `federation`, the nearest if there are several. */
 function findListener({ path, values }: ConfigFile): Endpoint {
   const listeners = Array.isArray(values["listeners"]) ? values["listeners"].filter(isMapping) : [];
   const endpoints = listeners.filter(isFederationListener).flatMap(endpointsOf);
-  const found = endpoints.find((endpoint) => "path" in endpoint || isLoopback(endpoint.host)) ?? endpoints[0];
+  const [found] = endpoints.sort((one, other) => distance(one) - distance(other));
   if (found !== undefined) return found;
   throw homeserverError(
     HomeserverCode.LISTENER,
@@ -153,6 +155,8 @@ function reachable(host: string): string {
   return host === "::" ? "::1" : host;
 }
 
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
+/** Nearest is what every machine has. Synapse's own examples bind `::1` first, and go on without it where there is no IPv6. */
+function distance(endpoint: Endpoint): number {
+  if ("path" in endpoint || endpoint.host === "localhost" || endpoint.host.startsWith("127.")) return 0;
+  return endpoint.host === "::1" ? 1 : 2;
 }

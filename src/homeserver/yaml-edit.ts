@@ -49,7 +49,8 @@ interface Splice {
 
 /** Words that YAML 1.1 or 1.2 take for something else than a text. */
 const NO_TEXT = /^(?:y|yes|n|no|true|false|on|off|null|nan|inf)$/i;
-const PLAIN = /^(?:[A-Za-z_][\w./-]*|\d+[smhdwy])$/;
+/** Words and durations; what is longer is a secret or a name, and quoted. */
+const PLAIN = /^(?:[A-Za-z_][\w./-]{0,39}|\d+[smhdwy])$/;
 
 /** Reads a mapping. Throws an `Error` that names the line where `text` is no YAML or no mapping. */
 export function readYaml(text: string): YamlMapping {

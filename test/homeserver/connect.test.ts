@@ -1,10 +1,21 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import t from "tap";
 import { readConfig } from "../../src/daemon/config-file.js";
 import { applyPlan } from "../../src/homeserver/apply.js";
 import { keyPem } from "../../src/homeserver/dendrite-key.js";
+import type { Kind } from "../../src/homeserver/kind.js";
 import { requireUnconnected } from "../../src/homeserver/record.js";
 import { readYaml } from "../../src/homeserver/yaml-edit.js";
 import { dendriteYaml, Place, synapseYaml } from "./files.js";
@@ -24,7 +35,7 @@ t.test("a Synapse is joined with its node: both files say so, everything else in
   await applyPlan(place.state, plan);
   const after = readFileSync(file, "utf8");
   const { homeserver } = readConfig(place.config);
-  t.match(homeserver, { url: { host: "::1", port: 8008 }, listen: { host: "127.0.0.1" }, fastRetries: true });
+  t.match(homeserver, { url: { host: "127.0.0.1", port: 8008 }, listen: { host: "127.0.0.1" }, fastRetries: true });
   t.match(homeserver?.secret, /^[0-9a-f]{64}$/);
   t.match(readYaml(after), {
     ...readYaml(before),
@@ -201,11 +212,16 @@ t.test("each file that cannot be connected is refused with its code and reason, 
       /put the line of .*\/key there/,
       (name) => synapseYaml(name, `signing_key: "ed25519 a ${"A".repeat(43)}"`),
     ],
-    ["no key", "FILE", /gone\.key: there is no such file/, (name) => synapseYaml(name, "signing_key_path: gone.key")],
+    [
+      "no key",
+      "KEY",
+      /gone\.key: there is no signing key yet, .*: `cp /,
+      (name) => synapseYaml(name, "signing_key_path: gone.key"),
+    ],
     [
       "a key that is none",
       "KEY",
-      /this is no signing key.*`cp .*\/key .*homeserver\.yaml`/,
+      /this is no signing key, and the name is that of the node's: `cp .*\/key .*homeserver\.yaml`/,
       (name) => synapseYaml(name, "signing_key_path: homeserver.yaml"),
     ],
     [
@@ -228,13 +244,13 @@ t.test("a signing key that is not the node's is refused", async (t) => {
   place.write(`${place.name}.signing.key`, `ed25519 a_x ${"A".repeat(43)}\n`);
   await t.rejects(place.plan("synapse", file), {
     code: "PINYON_HOMESERVER_KEY",
-    message: /signing\.key: the homeserver signs with another key than this node's.*put the node's key there: `cp /,
+    message: /signing\.key: this is another key than the node's.*keep a copy of it, then: `cp /,
   });
   const dendrite = place.write("dendrite.yaml", dendriteYaml(place.name));
   place.write("matrix_key.pem", keyPem(new Uint8Array(32)));
   await t.rejects(place.plan("dendrite", dendrite), {
     code: "PINYON_HOMESERVER_KEY",
-    message: /signs with another key/,
+    message: /matrix_key\.pem: this is another key than the node's/,
   });
   const off = dendriteYaml(place.name).replace("global:", "global:\n  disable_federation: true");
   await t.rejects(place.plan("dendrite", place.write("off.yaml", off)), {
@@ -243,6 +259,48 @@ t.test("a signing key that is not the node's is refused", async (t) => {
   });
   await t.rejects(place.plan("dendrite", file), { message: /this is a configuration of Synapse: say `synapse`/ });
 });
+
+t.test("what a refusal says to do makes the key that is wanted", async (t) => {
+  const place = await Place.make(t);
+  const refused: [Kind, string][] = [
+    ["synapse", place.write("homeserver.yaml", synapseYaml(place.name))],
+    ["dendrite", place.write("dendrite.yaml", dendriteYaml(place.name))],
+  ];
+  for (const [kind, file] of refused) {
+    const { message } = await place.plan(kind, file).then(
+      () => new Error("not refused"),
+      (error: Error) => error,
+    );
+    execFileSync("sh", ["-c", /`(.*)`$/s.exec(message)![1]!]);
+    await place.plan(kind, file);
+  }
+});
+
+t.test("a Dendrite cannot be given a socket, and its environment file is replaced", async (t) => {
+  const place = await Place.make(t);
+  const { seed } = await place.node();
+  const file = place.write("dendrite.yaml", dendriteYaml(place.name));
+  place.write("matrix_key.pem", keyPem(seed));
+  place.write("pinyon.env", "OLD=1\n", 0o640);
+  await t.rejects(place.plan("dendrite", file, { listen: { path: "/tmp/x.sock" } }), {
+    code: "PINYON_LISTEN",
+    message: /Dendrite reaches a node on TCP alone/,
+  });
+  await applyPlan(place.state, await place.plan("dendrite", file));
+  t.match(readFileSync(join(place.folder, "pinyon.env"), "utf8"), /^HTTPS_PROXY=/m);
+  t.equal(readFileSync(join(place.folder, "pinyon.env.before-pinyon"), "utf8"), "OLD=1\n");
+});
+
+t.test(
+  "a file keeps its owner, and so does its copy",
+  { skip: process.getuid?.() !== 0 && "needs root" },
+  async (t) => {
+    const { place, file } = await synapse(t);
+    chownSync(file, 12_345, 54_321);
+    await applyPlan(place.state, await place.plan("synapse", file));
+    for (const path of [file, `${file}.before-pinyon`]) t.match(statSync(path), { uid: 12_345, gid: 54_321 });
+  },
+);
 
 t.test("files that are none, or not readable as text, are refused", async (t) => {
   const place = await Place.make(t);

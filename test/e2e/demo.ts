@@ -14,6 +14,8 @@ import { type Finding, type Step, time } from "./steps/step.js";
 import { PASSWORD } from "./steps/talk.js";
 import { whyNoSynapse } from "./synapse-install.js";
 
+/** How often it is looked whether npm still runs. */
+const ORPHAN_MS = 500;
 /** How long B is stopped. */
 const AWAY_MS = 120_000;
 
@@ -113,12 +115,17 @@ async function demo(): Promise<void> {
   await end(passed ? 0 : 1);
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(signal, () => {
-    // Steps that fail because all ends are no failures to tell of.
-    process.stdout.write = process.stderr.write = () => true;
-    void end(130);
-  });
+/** Ends what a person wants ended: steps that fail by that are no failures to tell of. */
+function handleSignal(): void {
+  process.stdout.write = process.stderr.write = () => true;
+  void end(130);
+}
+
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, handleSignal);
+if (process.env["npm_lifecycle_event"] !== undefined) {
+  // A signal to npm alone ends npm, and we are not told.
+  const { ppid } = process;
+  setInterval(() => process.ppid !== ppid && handleSignal(), ORPHAN_MS).unref();
 }
 demo().catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);

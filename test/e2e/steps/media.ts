@@ -3,6 +3,7 @@ import type { MatrixClient } from "../matrix-client.js";
 import type { Scene, Stage } from "../stage.js";
 import { plantFrame, SEARCHED_BYTES_MIN } from "./sight.js";
 import { type Finding, megabytes, must, time } from "./step.js";
+import { hasTexts, sendTexts } from "./talk.js";
 
 export const FILE_BYTES = 50_000_000;
 /** A relay is killed when it has carried so much of a file. */
@@ -23,7 +24,7 @@ export async function mediaFile(scene: Scene): Promise<Finding> {
 /** The relay that carries a file is killed in the middle of it; the rest comes by the other one. */
 export async function relayKilled(stage: Stage): Promise<Finding> {
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const finding = await killInMidFile(stage);
+    const finding = await killInMidFile(stage, attempt);
     if (finding !== undefined) return finding;
   }
   throw new Error(
@@ -32,15 +33,17 @@ export async function relayKilled(stage: Stage): Promise<Finding> {
 }
 
 /** Undefined where no relay was killed, because it had not carried all until then, or has not seen enough to be searched later. */
-async function killInMidFile(stage: Stage): Promise<Finding | undefined> {
-  const { nodeB, bob } = stage;
+async function killInMidFile(stage: Stage, attempt: number): Promise<Finding | undefined> {
+  const { nodeB, alice, bob, roomId } = stage;
   const { carrier, other } = await stage.carrier();
   await plantFrame(stage, carrier);
-  const { mxc, sha256 } = await uploadFile(stage);
   const [byCarrier, byOther] = [carrier, other].map((relay) => {
     const before = relay.carriedBytesTo(nodeB);
     return () => relay.carriedBytesTo(nodeB) - before;
   }) as [() => number, () => number];
+  // Where the other relay carries nothing meanwhile, this text passes the one that is killed, which is to be searched for it.
+  await hasTexts(bob, roomId, alice, await sendTexts(stage, alice, 1, `by R1, ${attempt}`));
+  const { mxc, sha256 } = await uploadFile(stage);
   let isKilled = false;
   carrier.onReport = () => {
     if (byCarrier() < KILL_AT_BYTES) return;

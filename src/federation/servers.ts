@@ -25,18 +25,23 @@ export class Servers {
       throw new FederationError("PINYON_UNREACHABLE", "it did not answer a moment ago");
     }
     const passage = await this.#connect(name, head).catch((thrown: unknown) => {
-      const error = federationErrorOf(thrown);
-      if (error.code === "PINYON_UNREACHABLE") this.reachability.handleFailure(name);
-      throw error;
+      throw this.#noteFailure(name, thrown);
     });
     passage.answer.then(
       ({ rawHeaders }) => {
         if (AWAY_CODES.includes(headerValues(rawHeaders, CODE_HEADER)[0])) this.reachability.handleFailure(name);
         else this.reachability.handleAlive(name);
       },
-      () => {},
+      (error: unknown) => this.#noteFailure(name, error),
     );
     return passage;
+  }
+
+  /** It was not found, or its session ended under a request. */
+  #noteFailure(name: string, thrown: unknown): FederationError {
+    const error = federationErrorOf(thrown);
+    if (error.code === "PINYON_UNREACHABLE") this.reachability.handleFailure(name);
+    return error;
   }
 
   /** A session may end between the moment it is given and its use; then nothing was sent, and a new one is as good. */

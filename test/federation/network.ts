@@ -27,6 +27,10 @@ export class TestNetwork {
     return node;
   }
 
+  nodes(): Iterable<TestNode> {
+    return this.#nodes.values();
+  }
+
   node(key: Uint8Array): TestNode | undefined {
     return this.#nodes.get(hex(key));
   }
@@ -65,14 +69,19 @@ export class TestNode implements FederationOverlay {
     return session.remote;
   }
 
-  /** Goes away: its sessions end, and nobody finds it. */
+  /** Goes away: nobody finds it, and its sessions end, whoever began them. */
   leave(): void {
     this.isOnline = false;
-    for (const { client, wire } of this.#sessions.values()) {
-      client.destroy();
-      wire.destroy();
+    for (const other of this.network.nodes()) {
+      other.#endSession(this);
+      this.#endSession(other);
     }
-    this.#sessions.clear();
+  }
+
+  #endSession(other: TestNode): void {
+    const error = Object.assign(new Error("the session ended"), { code: "PINYON_SESSION_ENDED" });
+    this.#sessions.get(other)?.wire.destroy(error);
+    this.#sessions.delete(other);
   }
 }
 

@@ -150,6 +150,18 @@ t.test("a server that returns wakes those it had to do with, by which the next r
   t.equal((await send(a, b.name)).status, 200);
 });
 
+t.test("a server whose session ends under a request is away, and the next request is told so at once", async (t) => {
+  const timers = new VirtualTimers();
+  const network = new TestNetwork();
+  const a = await startServer(t, network, { timers });
+  const b = await startServer(t, network, { timers, answers: { [SEND]: () => b.node.leave() } });
+  const answer = await send(a, b.name);
+  t.same([answer.status, codeOf(answer)], [502, "PINYON_UNREACHABLE"]);
+  const { searches } = a.node;
+  t.equal((await send(a, b.name)).status, 502);
+  t.equal(a.node.searches, searches);
+});
+
 t.test("a hundred requests to a server that is away cost one search, not a hundred", async (t) => {
   const { timers, a, b } = await pair(t, true);
   b.node.leave();

@@ -78,7 +78,7 @@ export class Federation {
     this.#signer = new Signer(seed, name);
     this.homeserver = homeserver && new Homeserver(homeserver.url, timers);
     const reachability = new Reachability({ timers, random, stats });
-    this.#servers = new Servers(overlay, reachability, stats);
+    this.#servers = new Servers(overlay, reachability, stats, timers);
     const wakeUps = new WakeUps({
       overlay,
       timers,

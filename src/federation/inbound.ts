@@ -106,8 +106,8 @@ export class Inbound {
     const status = await exchange(question, homeserver.request(head), passResponseHeaders, timers);
     if (head.headers["authorization"] === undefined) return;
     reachability.handleAlive(origin);
-    wakeUps.noteContact(origin);
-    if (kind === "send" && status === 200) wakeUps.handlePaid(origin);
+    if (status === 200) wakeUps.noteContact(origin);
+    if (status === 200 && kind === "send") wakeUps.handlePaid(origin);
   }
 }
 

@@ -33,10 +33,6 @@ export class Retries {
     this.#options = options;
   }
 
-  get count(): number {
-    return this.#entries.size;
-  }
-
   /** Tries after `delayMs`, with the back-off at its beginning. A try that is due or under way is not doubled. */
   add(name: string, delayMs: number): void {
     if (this.#stopped) return;

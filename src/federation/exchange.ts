@@ -1,8 +1,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Readable, Writable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { EXCHANGE_TIMEOUT_MS, HEAD_TIMEOUT_MS, IDLE_TIMEOUT_MS } from "./config.js";
-import { FederationError } from "./errors.js";
+import { FederationError, federationErrorOf } from "./errors.js";
 import type { Timers } from "./overlay.js";
 
 /** The head of a request. */
@@ -18,9 +17,9 @@ export interface RequestHead {
 export interface Question {
   readonly hasBody: boolean;
   readonly body: Readable;
-  /** Begins the answer; what it gives takes the answer's body. */
+  /** Begins the answer; what it gives takes the answer's body. Nothing where who asked is gone. */
   answer(status: number, headers: OutgoingHttpHeaders): Writable;
-  /** Answers with an error, or breaks off an answer that has begun. */
+  /** Answers with an error, or breaks off an answer that has begun. Never throws. */
   fail(error: FederationError): void;
   /** Resolves at its end: true where who asked has the whole answer, false where it is gone or the answer was broken off. */
   readonly closed: Promise<boolean>;
@@ -28,8 +27,9 @@ export interface Question {
 
 /** An answer whose body is still to come. */
 export interface Answer {
+  /** From 200 to 599. */
   readonly status: number;
-  /** By lower-case name, as received: what passes is for the caller to choose. */
+  /** As received: what passes is for the caller to choose. */
   readonly rawHeaders: readonly string[];
   readonly body: Readable;
 }
@@ -39,13 +39,14 @@ export interface Passage {
   readonly body: Writable;
   /** Rejects with a `FederationError` where there is none. */
   readonly answer: Promise<Answer>;
-  /** Gives it up, on both ends. */
-  destroy(error?: FederationError): void;
+  /** Gives it up: no answer comes any more, and the body of one that has come breaks off unless it was read to its end. */
+  destroy(error: FederationError): void;
 }
 
 /**
  * Passes the body of a question on and its answer back, each as fast as its reader takes it, so that neither is ever held whole.
- * Resolves with the status when the answer is whole; where anything breaks off, the other end is broken off too and it rejects.
+ * Resolves with the status when the answer is whole; where anything breaks off, or takes too long, it gives up the passage and rejects
+ * with a `FederationError`.
  */
 export async function exchange(
   question: Question,
@@ -54,91 +55,113 @@ export async function exchange(
   timers: Timers,
 ): Promise<number> {
   const limit = new ExchangeLimit(timers);
-  limit.passed.catch((error: FederationError) => passage.destroy(error));
-  const whole = question.closed.then((isWhole) => {
-    if (isWhole) return;
-    const error = new FederationError("PINYON_BODY_BROKEN");
+  const end = Promise.race([question.closed, limit.expired]);
+  end.catch(ignore);
+  try {
+    passBody(question, passage, limit);
+    const answer = await Promise.race([passage.answer, end]);
+    if (typeof answer === "boolean") throw new FederationError("PINYON_BODY_BROKEN");
+    limit.handleHead();
+    const taken = wholeBody(answer.body);
+    answer.body.on("data", () => limit.touch());
+    answer.body.pipe(question.answer(answer.status, passHeaders(answer.rawHeaders)));
+    const isWhole = await Promise.race([end, taken.then(() => end)]);
+    if (!isWhole) throw new FederationError("PINYON_BODY_BROKEN");
+    return answer.status;
+  } catch (thrown) {
+    const error = federationErrorOf(thrown);
     passage.destroy(error);
     throw error;
-  });
-  whole.catch(() => {});
-  try {
-    void passBody(question, passage, limit);
-    const answer = await passage.answer;
-    limit.handleHead();
-    const { body, status } = answer;
-    const broken = new Promise<never>((_, reject) => body.once("error", (error) => reject(brokenOff(error))));
-    body.on("data", () => limit.touch());
-    body.pipe(question.answer(status, passHeaders(answer.rawHeaders)));
-    // The passage may be over while the end of its answer still waits for a reader.
-    await Promise.race([whole, broken, limit.passed]);
-    return status;
   } finally {
     limit.end();
   }
 }
 
-/** Whatever Node or the system says of a body that ends early. */
-function brokenOff(error: Error): FederationError {
+/** What broke the body of a request or an answer off: an error of this folder, or the end of the connection that it came on. */
+export function bodyError(error: unknown): FederationError {
   return error instanceof FederationError
     ? error
     : new FederationError("PINYON_BODY_BROKEN", undefined, { cause: error });
 }
 
-/** An answer may come before the body of its question was read, and then nobody reads the rest. */
-async function passBody({ hasBody, body }: Question, passage: Passage, limit: ExchangeLimit): Promise<void> {
-  try {
-    if (hasBody) {
-      body.on("data", () => limit.touch());
-      await pipeline(body, passage.body);
-    } else {
-      passage.body.end();
-    }
+/** An answer may come before the body of its question was read: where nobody takes the rest any more, it is let go. */
+function passBody({ hasBody, body }: Question, passage: Passage, limit: ExchangeLimit): void {
+  if (!hasBody) {
+    passage.body.end();
     limit.handleAsked();
-  } catch {
-    passage.destroy(new FederationError("PINYON_BODY_BROKEN"));
+    return;
   }
+  body.on("data", () => limit.touch());
+  wholeBody(body).then(
+    () => limit.handleAsked(),
+    (error: FederationError) => passage.destroy(error),
+  );
+  body.pipe(passage.body);
+  passage.body.once("close", () => {
+    body.unpipe(passage.body);
+    body.resume();
+  });
+}
+
+/**
+ * Resolves when the body was read to its end, and rejects where it breaks off, also where it did already. The platform's `finished` takes
+ * a stream of HTTP/2 that the other side has closed for one that broke off, while what arrived is still to be read.
+ */
+function wholeBody(body: Readable): Promise<void> {
+  const whole = new Promise<void>((resolve, reject) => {
+    const handleBroken = (error?: unknown) => reject(bodyError(error));
+    if (body.destroyed && !body.readableEnded) handleBroken(body.errored);
+    body.once("end", resolve).once("error", handleBroken).once("close", handleBroken);
+  });
+  whole.catch(ignore);
+  return whole;
 }
 
 /** The limits of time of one exchange. Each byte is a note of the time, not a timer. */
 class ExchangeLimit {
-  /** Rejects with `PINYON_TIMEOUT` when one is passed. */
-  readonly passed: Promise<never>;
-  #handlePassed!: (error: FederationError) => void;
+  /** Rejects when one is met. */
+  readonly expired: Promise<never>;
+  readonly #timers: Timers;
   readonly #endMs: number;
   #lastMs: number;
   #waitMs = IDLE_TIMEOUT_MS;
-  #cancel: () => void = () => {};
+  #hasHead = false;
+  #isOver = false;
+  #expire!: (error: FederationError) => void;
+  #cancel: () => void = ignore;
 
-  constructor(private readonly timers: Timers) {
-    this.passed = new Promise((_, reject) => {
-      this.#handlePassed = reject;
-    });
+  constructor(timers: Timers) {
+    this.#timers = timers;
     this.#lastMs = timers.nowMs();
     this.#endMs = this.#lastMs + EXCHANGE_TIMEOUT_MS;
+    this.expired = new Promise((_resolve, reject) => {
+      this.#expire = reject;
+    });
     this.#arm();
   }
 
+  /** A byte of a body passed. */
   touch(): void {
-    this.#lastMs = this.timers.nowMs();
+    this.#lastMs = this.#timers.nowMs();
   }
 
   /** The question is whole: from here on nothing is said until the answer's head. */
   handleAsked(): void {
-    this.#wait(HEAD_TIMEOUT_MS);
+    if (!this.#hasHead) this.#wait(HEAD_TIMEOUT_MS);
   }
 
   handleHead(): void {
+    this.#hasHead = true;
     this.#wait(IDLE_TIMEOUT_MS);
-    this.handleAsked = () => {};
   }
 
   end(): void {
+    this.#isOver = true;
     this.#cancel();
-    this.handleAsked = () => {};
   }
 
   #wait(waitMs: number): void {
+    if (this.#isOver) return;
     this.#waitMs = waitMs;
     this.touch();
     this.#cancel();
@@ -146,11 +169,16 @@ class ExchangeLimit {
   }
 
   #arm(): void {
-    const dueMs = Math.min(this.#lastMs + this.#waitMs, this.#endMs);
-    this.#cancel = this.timers.after(dueMs - this.timers.nowMs(), () => {
-      const isDue = this.timers.nowMs() >= Math.min(this.#lastMs + this.#waitMs, this.#endMs);
-      if (isDue) this.#handlePassed(new FederationError("PINYON_TIMEOUT"));
-      else this.#arm();
+    this.#cancel = this.#timers.after(this.#dueMs() - this.#timers.nowMs(), () => {
+      if (this.#timers.nowMs() < this.#dueMs()) this.#arm();
+      else this.#expire(new FederationError("PINYON_TIMEOUT"));
     });
   }
+
+  #dueMs(): number {
+    return Math.min(this.#lastMs + this.#waitMs, this.#endMs);
+  }
 }
+
+/** For promises of which the end may be nobody's business, and events. */
+function ignore(): void {}

@@ -33,6 +33,7 @@ export class Homeserver {
     timeout: HOMESERVER_IDLE_MS,
   });
   #cancelPoll: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(address: HttpAddress, timers: Timers) {
     this.#address = address;
@@ -70,17 +71,20 @@ export class Homeserver {
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#cancelPoll?.();
     this.#agent.destroy();
   }
 
   #poll(): void {
+    if (this.#isStopped) return;
     this.#cancelPoll ??= this.#timers.after(HOMESERVER_POLL_MS, async () => {
       const isBack = await this.ask(VERSION).then(
         () => true,
         () => false,
       );
       this.#cancelPoll = undefined;
+      if (this.#isStopped) return;
       if (isBack) this.onBack();
       else this.#poll();
     });

@@ -1,7 +1,9 @@
 import { type ClientHttp2Stream, constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import { errorBody } from "./answer-error.js";
+import { LINGER_MS } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
-import type { Answer, Passage, Question, RequestHead } from "./exchange.js";
+import { type Answer, bodyError, type Passage, type Question, type RequestHead } from "./exchange.js";
+import { isFinalStatus } from "./http1.js";
 import type { RemoteNode } from "./overlay.js";
 
 /** Says in an answer that the node gave it, and not its homeserver: the error's code. */
@@ -13,18 +15,21 @@ export function http2Question(request: ServerHttp2Stream): Question {
     hasBody: !request.endAfterHeaders,
     body: request,
     answer(status, headers) {
-      // The session may have ended meanwhile.
-      if (!request.destroyed) request.respond({ ...headers, ":status": status });
+      // Who asked may have given it up meanwhile, or the session ended.
+      if (!request.destroyed && !request.closed) request.respond({ ...headers, ":status": status });
       return request;
     },
     fail(error) {
-      if (request.headersSent || request.destroyed) {
+      if (request.headersSent || request.destroyed || request.closed) {
         request.destroy(error);
         return;
       }
       request.respond({ ":status": error.status, "content-type": "application/json", [CODE_HEADER]: error.code });
       request.end(errorBody(error));
+      // A body that is still coming is let go, for a while: whoever is cut while it sends may not see the answer.
       request.resume();
+      const timer = setTimeout(() => request.destroy(error), LINGER_MS);
+      request.once("close", () => clearTimeout(timer));
     },
     // The platform may close a stream that ended well before it says that the writing is finished.
     closed: new Promise((resolve) => {
@@ -49,12 +54,20 @@ function answerOf(request: ClientHttp2Stream): Promise<Answer> {
     request.once(
       "response",
       (headers: IncomingHttpHeaders & { ":status"?: number }, _flags: number, rawHeaders: string[]) => {
-        resolve({ status: headers[":status"] ?? 502, rawHeaders, body: request });
+        const { ":status": status = 0 } = headers;
+        if (isFinalStatus(status)) resolve({ status, rawHeaders, body: request });
+        else request.destroy(new FederationError("PINYON_BODY_BROKEN", `status ${status}`));
       },
     );
-    request.on("error", (error) => reject(federationErrorOf(error)));
-    request.once("close", () => reject(new FederationError("PINYON_BODY_BROKEN")));
+    request.on("error", (error) => reject(noAnswer(error)));
+    request.once("close", () => reject(bodyError(undefined)));
   });
   answer.catch(() => {});
   return answer;
+}
+
+/** The session ended, or the request was given up. */
+function noAnswer(error: unknown): FederationError {
+  const known = federationErrorOf(error);
+  return known.code === "PINYON_INTERNAL" ? bodyError(error) : known;
 }

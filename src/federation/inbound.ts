@@ -73,6 +73,9 @@ export class Inbound {
     const { ":method": method = "", ":path": path = "", ":authority": authority = "" } = headers;
     checkRawHeaders(rawHeaders);
     if (authority !== name) throw new FederationError("PINYON_DESTINATION", `asked for ${authority}, this is ${name}`);
+    // What is signed comes in `x-matrix` alone: of two places one could be judged and the other believed.
+    if (headers.authorization !== undefined)
+      throw new FederationError("PINYON_AUTHORIZATION", "it comes in `x-matrix`");
     const { kind, isSigned } = classify(method, path);
     const values = headerValues(rawHeaders, "x-matrix");
     const signatures = isSigned || values.length > 0 ? readXMatrix(values) : [];

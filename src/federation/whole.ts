@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
-import { FederationError } from "./errors.js";
-import type { Passage } from "./exchange.js";
+import { FederationError, federationErrorOf } from "./errors.js";
+import { bodyError, type Passage } from "./exchange.js";
 import type { Timers } from "./overlay.js";
 
 /** An answer whose body is short. */
@@ -10,19 +10,23 @@ export interface WholeAnswer {
   readonly body: Uint8Array;
 }
 
-/** A body as one piece. Throws `PINYON_TOO_LONG` where it has more than `bytesMax`. */
+/** A body as one piece. Throws `PINYON_TOO_LONG` where it has more than `bytesMax`, and `PINYON_BODY_BROKEN`. */
 export async function readWhole(body: Readable, bytesMax: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > bytesMax) throw new FederationError("PINYON_TOO_LONG", `more than ${bytesMax} bytes`);
-    chunks.push(chunk);
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > bytesMax) throw new FederationError("PINYON_TOO_LONG", `more than ${bytesMax} bytes`);
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw bodyError(error);
   }
   return Buffer.concat(chunks, sizeBytes);
 }
 
-/** Sends a short body and takes a short answer, all within `timeoutMs`. */
+/** Sends a short body and takes a short answer, all within `timeoutMs`. Rejects with a `FederationError`. */
 export async function askWhole(
   passage: Passage,
   body: Uint8Array,
@@ -37,8 +41,9 @@ export async function askWhole(
     else passage.body.end(body);
     const answer = await passage.answer;
     return { ...answer, body: await readWhole(answer.body, bytesMax) };
-  } catch (error) {
-    passage.destroy();
+  } catch (thrown) {
+    const error = federationErrorOf(thrown);
+    passage.destroy(error);
     throw error;
   } finally {
     cancel();

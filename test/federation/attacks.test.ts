@@ -1,161 +1,257 @@
-import type { OutgoingHttpHeaders } from "node:http2";
-import t, { type Test } from "tap";
-import { HEAD_BYTES_MAX, HEAD_FIELDS_MAX } from "../../src/federation/config.js";
-import type { FederationCode } from "../../src/federation/errors.js";
-import { formatXMatrix } from "../../src/federation/x-matrix.js";
-import { TestNetwork } from "./network.js";
+import { constants, type OutgoingHttpHeaders } from "node:http2";
+import t from "tap";
+import { keyToName } from "../../src/wire/name.js";
+import { until } from "../link/until.js";
+import { fieldsOf, headOf, mustRefuse, mustServe, PROFILE, SEND, setScene } from "./attacking.js";
+import { dataOf, END_STREAM, type Fields, headersOf, RawClient, resetOf } from "./raw-http2.js";
 import { askRaw, VERSION } from "./raw-node.js";
-import { ask, codeOf, KEY_ID, startServer, type TestServer } from "./server.js";
-import { signingServer } from "./signing-server.js";
-
-const PROFILE = "/_matrix/federation/v1/query/profile";
-
-async function pair(t: Test) {
-  const network = new TestNetwork();
-  return { a: await startServer(t, network), b: await startServer(t, network), network };
-}
-
-/** Another node tries: it is told `code`, that is counted, the homeserver hears nothing, and an honest request is served. */
-async function refuses(
-  t: Test,
-  a: TestServer,
-  b: TestServer,
-  code: FederationCode,
-  headers: OutgoingHttpHeaders,
-  why: string,
-) {
-  const { inboundErrors } = b.federation.stats;
-  const [counted, asked] = [inboundErrors[code], b.asked.length];
-  t.equal((await askRaw(a, b, headers)).code, code, why);
-  t.equal(inboundErrors[code], counted + 1, why);
-  t.equal(b.asked.length, asked, why);
-  t.equal((await askRaw(a, b)).status, 200, why);
-}
 
 t.test("an origin that is not the session's name is refused", async (t) => {
-  const { a, b } = await pair(t);
-  const request = { method: "GET", path: PROFILE, destination: b.name };
-  const own = a.signer.authorization(request, KEY_ID);
-  const other = signingServer(1);
+  const scene = await setScene(t);
+  const { hostile, victim, honest } = scene;
+  const code = "PINYON_ORIGIN";
   const forged = {
-    "another server's signature": other.signer.authorization(request, KEY_ID),
-    "another server's name": { ...own, origin: other.name },
-    "the receiver's own name": { ...own, origin: b.name },
-    "a classic name": { ...own, origin: "matrix.org" },
-    "the same key under another suffix": { ...own, origin: a.name.replace("pinyon.alt", "gateway.example") },
-    "the same key with a port": { ...own, origin: `${a.name}:8448` },
-    "the same key in upper case": { ...own, origin: a.name.toUpperCase() },
-    "the bare label": { ...own, origin: a.name.split(".")[0]! },
+    "another server's": honest.name,
+    "the victim's own": victim.name,
+    "the same key under another suffix": keyToName(hostile.node.key, "other.example"),
+    "in capitals": hostile.name.toUpperCase(),
+    "with a port": `${hostile.name}:8448`,
+    "a classic name": "matrix.example.org",
   };
-  for (const [why, signature] of Object.entries(forged)) {
-    for (const path of [PROFILE, VERSION]) {
-      await refuses(t, a, b, "PINYON_ORIGIN", { ":path": path, "x-matrix": formatXMatrix(signature) }, why);
+  for (const [what, origin] of Object.entries(forged)) {
+    await t.test(what, (t) =>
+      mustRefuse(t, scene, { code, status: 403 }, () =>
+        askRaw(hostile, victim, headOf(hostile, victim, {}, { origin })),
+      ),
+    );
+  }
+  await t.test("on a request that needs no signature", (t) =>
+    mustRefuse(t, scene, { code, status: 403 }, () =>
+      askRaw(hostile, victim, headOf(hostile, victim, { ":path": VERSION }, { origin: honest.name })),
+    ),
+  );
+  await t.test("with the other server's true signature, taken from one of its requests", (t) =>
+    mustRefuse(t, scene, { code, status: 403 }, () => askRaw(hostile, victim, headOf(honest, victim))),
+  );
+});
+
+t.test("a destination that is not the node's own name is refused, wherever it stands", async (t) => {
+  const scene = await setScene(t);
+  const { hostile, victim, honest } = scene;
+  const expected = { code: "PINYON_DESTINATION", status: 400 } as const;
+  const sibling = keyToName(victim.node.key, "other.example");
+  for (const name of [honest.name, sibling, victim.name.toUpperCase(), `${victim.name}:8448`, "localhost"]) {
+    await t.test(`:authority ${name}`, (t) =>
+      mustRefuse(t, scene, expected, () => askRaw(hostile, victim, headOf(hostile, victim, { ":authority": name }))),
+    );
+  }
+  for (const destination of [honest.name, sibling, victim.name.toUpperCase(), hostile.name]) {
+    await t.test(`signed for ${destination}`, (t) =>
+      mustRefuse(t, scene, expected, () => askRaw(hostile, victim, headOf(hostile, victim, {}, { destination }))),
+    );
+  }
+});
+
+t.test("signatures that can be read in two ways are refused", async (t) => {
+  const scene = await setScene(t);
+  const { hostile, victim, honest } = scene;
+  const { "x-matrix": right } = headOf(hostile, victim) as { "x-matrix": string };
+  const heads: Record<string, OutgoingHttpHeaders> = {
+    none: { "x-matrix": [] },
+    "two origins": { "x-matrix": [right, right.replace(hostile.name, honest.name).replace("test", "other")] },
+    "two destinations": { "x-matrix": [right, right.replace(victim.name, honest.name).replace("test", "other")] },
+    "the same key twice": { "x-matrix": [right, right] },
+    "a parameter twice": { "x-matrix": `${right},origin="${honest.name}"` },
+    "two joined in one field": { "x-matrix": `${right}, ${right}` },
+    "more than may be": { "x-matrix": [1, 2, 3, 4, 5].map((i) => right.replace("test", `test${i}`)) },
+    "another scheme": { "x-matrix": right.replace("X-Matrix", "Bearer") },
+    "`authorization` in its place": { "x-matrix": [], authorization: right },
+    "`authorization` beside it": { authorization: right },
+    "an access token": { authorization: "Bearer syt_abc" },
+  };
+  for (const [what, changes] of Object.entries(heads)) {
+    await t.test(what, (t) =>
+      mustRefuse(t, scene, { code: "PINYON_AUTHORIZATION", status: 401 }, () =>
+        askRaw(hostile, victim, headOf(hostile, victim, changes)),
+      ),
+    );
+  }
+});
+
+t.test("a signature of the session's own name passes, re-written, and several by several keys", async (t) => {
+  const { hostile, victim } = await setScene(t);
+  const { "x-matrix": right } = headOf(hostile, victim) as { "x-matrix": string };
+  const second = right.replace("ed25519:test", "ed25519:older");
+  const loose = right.replaceAll(",", " , ").replace("X-Matrix", "x-matrix");
+  t.equal((await askRaw(hostile, victim, headOf(hostile, victim, { "x-matrix": [loose, second] }))).status, 404);
+  const sent = victim.asked[0]!.rawHeaders;
+  t.same(
+    sent.filter((_value, i) => sent[i - 1]?.toLowerCase() === "authorization"),
+    [right, second],
+  );
+});
+
+t.test("what is no federation is refused", async (t) => {
+  const scene = await setScene(t);
+  const { hostile, victim } = scene;
+  const requests: OutgoingHttpHeaders[] = [
+    "/",
+    "/_matrix/client/v3/login",
+    "/_matrix/client/versions",
+    "/_synapse/admin/v1/server_version",
+    "/_dendrite/admin/evacuateUser/x",
+    "/_synapse/replication/x",
+    "/_matrix/media/v3/download/example.org/x",
+    "/_matrix/media/v3/download/example.org/x?allow_remote=true",
+    "/_matrix/media/v3/download/example.org/x?allow_remote=false&allow_remote=true",
+    "/_matrix/media/v3/download/example.org/x?allow_remote=false;allow_remote=true",
+    "/_matrix/media/v3/preview_url?url=http://127.0.0.1",
+    "/_matrix/federation/v1/../../client/versions",
+    "/_matrix/federation/v1/%2e%2e/%2e%2e/client/versions",
+    "/_matrix/federation/v1/..%2f..%2fclient/versions",
+    "/_matrix/federation/v1/%252e%252e/client",
+    "/_matrix/federation/v1/..;/client",
+    "/_matrix/federation/v1/a//b",
+    "/_matrix/federation/v1/\\..\\client",
+    "/_matrix/federation/v1/a%00",
+    "/_matrix/federation/v1/a%0d%0aHost:%20x",
+    "//127.0.0.1/_matrix/federation/v1/query/profile",
+    "/_pinyon/v1/status",
+  ].map((each) => ({ ":path": each }));
+  requests.push({ ":method": "DELETE" }, { ":method": "OPTIONS" }, { ":method": "TRACE" });
+  requests.push({ ":method": "POST", ":path": VERSION });
+  for (const changes of requests) {
+    await t.test(Object.values(changes).join(" "), (t) =>
+      mustRefuse(t, scene, { code: "PINYON_PATH", status: 404 }, () =>
+        askRaw(hostile, victim, headOf(hostile, victim, changes)),
+      ),
+    );
+  }
+});
+
+t.test("a host that is not the authority is refused", async (t) => {
+  const scene = await setScene(t);
+  const { hostile, victim, honest } = scene;
+  await mustRefuse(t, scene, { code: "PINYON_HEADERS", status: 400 }, () =>
+    askRaw(hostile, victim, headOf(hostile, victim, { host: honest.name })),
+  );
+});
+
+t.test("a head that HTTP/2 forbids ends its stream, or the connection, and reaches nobody", async (t) => {
+  const scene = await setScene(t);
+  const { hostile, victim } = scene;
+  const PUT = { ":method": "PUT", ":path": `${SEND}1` };
+  const many = Array.from({ length: 100 }, (_, i) => [`x-${i}`, "1"] as const);
+  const attacks: Record<string, { fields?: Fields; head?: OutgoingHttpHeaders; body?: string }> = {
+    "a connection field": { fields: [["connection", "close, content-length"]] },
+    "an upgrade": {
+      fields: [
+        ["connection", "upgrade"],
+        ["upgrade", "websocket"],
+      ],
+    },
+    "a transfer-encoding": {
+      fields: [["transfer-encoding", "chunked"]],
+      head: PUT,
+      body: "0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+    },
+    "keep-alive": { fields: [["keep-alive", "timeout=5"]] },
+    "a length that is too long": { fields: [["content-length", "9"]], head: PUT, body: "short" },
+    "a length that is too short": { fields: [["content-length", "2"]], head: PUT, body: "{}GET / HTTP/1.1\r\n\r\n" },
+    "a length without a body": { fields: [["content-length", "9"]] },
+    "two lengths": {
+      fields: [
+        ["content-length", "2"],
+        ["content-length", "9"],
+      ],
+      head: PUT,
+      body: "{}",
+    },
+    "a second path": { fields: [[":path", "/_synapse/admin"]] },
+    "an unknown pseudo-field": { fields: [[":protocol", "websocket"]] },
+    "too many fields": { fields: many },
+    "a field that is too long": {
+      fields: [
+        ["user-agent", "a".repeat(15_000)],
+        ["accept", "b".repeat(15_000)],
+        ["range", "c".repeat(9_000)],
+      ],
+    },
+    "two types": {
+      fields: [
+        ["content-type", "application/json"],
+        ["content-type", "text/html"],
+      ],
+    },
+    "a length that is no number": { fields: [["content-length", "+5"]] },
+    "no authority": { head: { ":authority": "" } },
+    "the path of another server": { head: { ":path": "http://127.0.0.1/_matrix/federation/v1/version" } },
+    "no path": { head: { ":path": "*" } },
+    CONNECT: { head: { ":method": "CONNECT" } },
+  };
+  for (const [what, { fields = [], head = {}, body }] of Object.entries(attacks)) {
+    await t.test(what, async (t) => {
+      victim.asked.length = 0;
+      const raw = new RawClient(hostile.node.wireTo(victim.node));
+      const flags = body === undefined ? END_STREAM : 0;
+      raw.wire.write(headersOf(1, [...fieldsOf(headOf(hostile, victim, head)), ...fields], flags));
+      if (body !== undefined) raw.wire.write(dataOf(1, body, END_STREAM));
+      await until("it is refused", () => raw.resetCode(1) !== undefined || raw.isAnswered(1));
+      await mustServe(t, scene);
+      const whole = victim.asked.filter(({ complete }) => complete).map(({ url }) => url);
+      t.same(whole, [VERSION], "nothing else reached the homeserver whole");
+      raw.wire.destroy();
+    });
+  }
+  const { inboundAnswers } = victim.federation.stats;
+  t.equal(inboundAnswers, Object.keys(attacks).length, "the honest requests alone were answered");
+});
+
+t.test("a field that HTTP/1.1 could not carry does not pass, and smuggles nothing", async (t) => {
+  const scene = await setScene(t);
+  const { hostile, victim } = scene;
+  const attacks: Record<string, Fields[number]> = {
+    "NUL in a value": ["user-agent", "a\0b"],
+    "a line break in a value": ["user-agent", "a\r\nx-forwarded-for: 127.0.0.1"],
+    "a folded line": ["user-agent", "a\r\n b"],
+    "a space in a name": ["user agent", "a"],
+    "a colon in a name": ["x:y", "a"],
+    "what a homeserver trusts from a proxy": ["x-forwarded-for", "127.0.0.1"],
+    "a name of another host": ["forwarded", "host=127.0.0.1"],
+    "a method in a method": ["x-http-method-override", "DELETE"],
+    "an expectation": ["expect", "100-continue"],
+    "a cookie": ["cookie", "a=b"],
+  };
+  for (const [what, field] of Object.entries(attacks)) {
+    await t.test(what, async (t) => {
+      victim.asked.length = 0;
+      const raw = new RawClient(hostile.node.wireTo(victim.node));
+      raw.wire.write(headersOf(1, [...fieldsOf(headOf(hostile, victim)), field], END_STREAM));
+      await until("it is answered", () => raw.isAnswered(1));
+      t.same(
+        victim.asked.map(({ headers }) => Object.keys(headers).sort()),
+        [["authorization", "connection", "host"]],
+      );
+      await mustServe(t, scene);
+      raw.wire.destroy();
+    });
+  }
+});
+
+t.test("a request that ends while it is judged does no harm", async (t) => {
+  const scene = await setScene(t);
+  const { hostile, victim } = scene;
+  const { stats } = victim.federation;
+  const paths = [PROFILE, "/_matrix/client/versions"];
+  for (const code of [constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_CANCEL]) {
+    for (const path of paths) {
+      const before = stats.inboundRequests;
+      const raw = new RawClient(hostile.node.wireTo(victim.node));
+      const fields = fieldsOf(headOf(hostile, victim, { ":path": path }));
+      raw.wire.write(Buffer.concat([headersOf(1, fields), dataOf(1, "half"), resetOf(1, code)]));
+      await until("it was seen", () => stats.inboundRequests > before);
+      raw.wire.destroy();
     }
   }
-});
-
-t.test("a destination that is not the receiver's name is refused", async (t) => {
-  const { a, b } = await pair(t);
-  const elsewhere = b.name.replace("pinyon.alt", "gateway.example");
-  for (const destination of [a.name, elsewhere, "matrix.org", `${b.name}:8448`, b.name.toUpperCase()]) {
-    const signature = formatXMatrix(a.signer.authorization({ method: "GET", path: PROFILE, destination }, KEY_ID));
-    await refuses(t, a, b, "PINYON_DESTINATION", { ":path": PROFILE, "x-matrix": signature }, destination);
-    await refuses(t, a, b, "PINYON_DESTINATION", { ":path": VERSION, ":authority": destination }, destination);
-  }
-});
-
-t.test("authorizations that are missing, malformed or differ are refused", async (t) => {
-  const { a, b } = await pair(t);
-  const good = formatXMatrix(a.signer.authorization({ method: "GET", path: PROFILE, destination: b.name }, KEY_ID));
-  const second = good.replace(KEY_ID, "ed25519:2");
-  const forms: (string | string[])[] = [
-    [],
-    "",
-    "Bearer x",
-    good.replace("X-Matrix", "Basic"),
-    good.replace(/,destination=.*/, ""),
-    `${good},origin="${b.name}"`,
-    [good, second.replace(a.name, b.name)],
-    [second.replace(b.name, a.name), good],
-    [good, good],
-    [good, "Bearer x"],
-    Array.from({ length: 5 }, (_, i) => good.replace(KEY_ID, `ed25519:${i}`)),
-  ];
-  for (const form of forms) {
-    await refuses(t, a, b, "PINYON_AUTHORIZATION", { ":path": PROFILE, "x-matrix": form }, JSON.stringify(form));
-  }
-  await askRaw(a, b, { ":path": PROFILE, "x-matrix": [good, second], authorization: "Bearer syt_admin" });
-  const { rawHeaders } = b.asked.at(-1)!;
-  const passed = rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]!.toLowerCase() === "authorization");
-  t.same(passed, [good, second], "every signature that was verified passes, and nothing else");
-});
-
-t.test("client, admin, media-with-remote and path-traversal requests are refused", async (t) => {
-  const { a, b } = await pair(t);
-  const media = `/_matrix/media/v3/download/${b.name}/x`;
-  const paths = ["/_matrix/client/v3/login", "/_synapse/admin/v1/users", "/_dendrite/admin/x", media, "/"];
-  paths.push(
-    `${media}?allow_remote=true`,
-    `${media}?a;allow_remote=true&allow_remote=false`,
-    "/.well-known/matrix/client",
-  );
-  paths.push("/_matrix/federation/v1/../../client/versions", "/_matrix/federation/v1/%2e%2e/%2e%2e/client/versions");
-  paths.push(
-    "/_matrix/federation/v1/x%2f..%2f..%2f..%2fclient",
-    "/_matrix/federation/v1/..%5c..%5cclient",
-    "//_matrix",
-  );
-  for (const path of paths) await refuses(t, a, b, "PINYON_PATH", { ":path": path }, path);
-  for (const method of ["DELETE", "OPTIONS", "HEAD"]) {
-    const before = b.federation.stats.inboundErrors.PINYON_PATH;
-    await askRaw(a, b, { ":method": method, ":path": PROFILE });
-    t.equal(b.federation.stats.inboundErrors.PINYON_PATH, before + 1, method);
-  }
-});
-
-t.test("a head that is too long or ambiguous is refused", async (t) => {
-  const { a, b } = await pair(t);
-  const many = Object.fromEntries(Array.from({ length: HEAD_FIELDS_MAX + 1 }, (_, i) => [`x-${i}`, ""]));
-  await refuses(t, a, b, "PINYON_HEADERS", { host: "other" }, "two hosts");
-  for (const headers of [many, { "x-a": "a".repeat(HEAD_BYTES_MAX) }]) {
-    t.same(await askRaw(a, b, headers), { status: undefined, code: undefined }, "HTTP/2 itself breaks it off");
-    t.equal((await askRaw(a, b)).status, 200, "an honest request is served");
-  }
-  t.equal(codeOf(await ask(a, b.name, { path: VERSION, headers: many })), "PINYON_HEADERS", "from the homeserver");
-  t.equal(a.federation.stats.outboundErrors.PINYON_HEADERS, 1);
-  t.ok(b.asked.every(({ url }) => url === VERSION));
-});
-
-t.test("a homeserver can neither speak as another server nor reach other paths or names", async (t) => {
-  const { a, b } = await pair(t);
-  const { outboundErrors } = a.federation.stats;
-  const as = (origin: string, destination: string) => ({
-    authorization: formatXMatrix({
-      ...a.signer.authorization({ method: "GET", path: PROFILE, destination }, KEY_ID),
-      origin,
-    }),
-  });
-  const tries: [FederationCode, string, string, Record<string, string | string[]>][] = [
-    ["PINYON_ORIGIN", b.name, PROFILE, as("matrix.org", b.name)],
-    ["PINYON_ORIGIN", b.name, PROFILE, as(a.name.replace("pinyon.alt", "gateway.example"), b.name)],
-    ["PINYON_DESTINATION", b.name, PROFILE, as(a.name, "matrix.org")],
-    ["PINYON_AUTHORIZATION", b.name, PROFILE, { authorization: "Bearer x" }],
-    [
-      "PINYON_AUTHORIZATION",
-      b.name,
-      PROFILE,
-      { authorization: [as(a.name, b.name).authorization, as(b.name, b.name).authorization] },
-    ],
-    ["PINYON_CLASSIC_NAME", "matrix.org", PROFILE, {}],
-    ["PINYON_DESTINATION", a.name, PROFILE, {}],
-    ["PINYON_PATH", b.name, "/_matrix/client/versions", {}],
-    ["PINYON_PATH", b.name, "/_pinyon/v1/wake", {}],
-  ];
-  for (const [code, to, path, headers] of tries) {
-    const before = outboundErrors[code];
-    t.equal(codeOf(await ask(a, to, { path, headers })), code, `${code} ${to} ${path}`);
-    t.equal(outboundErrors[code], before + 1);
-    t.equal((await ask(a, b.name, { path: VERSION })).status, 200, "an honest request is served");
-  }
-  t.ok(b.asked.every(({ url }) => url === VERSION));
+  await mustServe(t, scene);
 });

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { ClientHttp2Session, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { ClientHttp2Session, Http2Stream, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { type Duplex, duplexPair } from "node:stream";
 import { chooseCrypto } from "../../src/driver/choose-crypto.js";
 import { guardBodies, http2ClientOver, http2ServerOver } from "../../src/driver/http2.js";
@@ -17,6 +17,8 @@ type Handler = (
 
 /** The network that federation is tested on, without a mesh: any two nodes are a pair of streams apart, with HTTP/2 on them. */
 export class TestNetwork {
+  /** Requests that are not closed, seen from either side. */
+  readonly open = new Set<Http2Stream>();
   readonly #nodes = new Map<string, TestNode>();
 
   /** A node with a key of its own, or that of `seed`. */
@@ -31,6 +33,11 @@ export class TestNetwork {
     return this.#nodes.values();
   }
 
+  track(request: Http2Stream): void {
+    this.open.add(request);
+    request.once("close", () => this.open.delete(request));
+  }
+
   node(key: Uint8Array): TestNode | undefined {
     return this.#nodes.get(hex(key));
   }
@@ -41,6 +48,8 @@ export class TestNode implements FederationOverlay {
   readonly key: Uint8Array;
   /** Answers what other nodes ask. */
   handler: Handler = (_remote, request) => request.destroy();
+  /** In place of HTTP/2: takes the wire on which another node asks. */
+  wireHandler: ((wire: Duplex) => void) | undefined;
   /** False: nobody finds it. */
   isOnline = true;
   /** Times that it looked for another node. */
@@ -48,7 +57,7 @@ export class TestNode implements FederationOverlay {
   readonly #sessions = new Map<TestNode, Session>();
 
   constructor(
-    private readonly network: TestNetwork,
+    readonly network: TestNetwork,
     readonly seed: Uint8Array,
     readonly name: string,
   ) {
@@ -67,6 +76,13 @@ export class TestNode implements FederationOverlay {
       this.#sessions.set(other, session);
     }
     return session.remote;
+  }
+
+  /** The wire of a new session with another node, on which this node asks as it likes. */
+  wireTo(other: TestNode): Duplex {
+    const [ours, theirs] = duplexPair();
+    serve(this, other, theirs);
+    return ours;
   }
 
   /** Goes away: nobody finds it, and its sessions end, whoever began them. */
@@ -94,18 +110,30 @@ interface Session {
 function open(from: TestNode, to: TestNode): Session {
   const [ours, theirs] = duplexPair();
   const client = http2ClientOver(ours, to.name);
-  const asking: RemoteNode = { key: from.key, name: Promise.resolve(from.name), request: refuse };
-  http2ServerOver(theirs, (request, headers, raw) => to.handler(asking, request, headers, raw));
+  serve(from, to, theirs);
   const remote: RemoteNode = {
     key: to.key,
     name: Promise.resolve(to.name),
     request(headers, options) {
       const request = client.request(headers, options);
       guardBodies(request);
+      from.network.track(request);
       return request;
     },
   };
   return { client, wire: ours, remote };
+}
+
+function serve(from: TestNode, to: TestNode, wire: Duplex): void {
+  if (to.wireHandler !== undefined) {
+    to.wireHandler(wire);
+    return;
+  }
+  const asking: RemoteNode = { key: from.key, name: Promise.resolve(from.name), request: refuse };
+  http2ServerOver(wire, (request, headers, raw) => {
+    to.network.track(request);
+    to.handler(asking, request, headers, raw);
+  });
 }
 
 function refuse(): never {

@@ -33,6 +33,8 @@ export interface TestServer {
   readonly homeserver: Server;
   /** Heads of the requests that reached the homeserver. */
   readonly asked: IncomingMessage[];
+  /** Where the node keeps key responses. */
+  readonly keyFolder: string;
 }
 
 interface Options {
@@ -63,6 +65,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   await new Promise<void>((resolve) => homeserver.listen(0, "127.0.0.1", resolve));
   t.teardown(() => homeserver.close().closeAllConnections());
   const kept = new Map<string, string>();
+  const keyFolder = tempFolder(t);
   const federation = await Federation.start({
     name,
     seed,
@@ -73,7 +76,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
       secret: SECRET,
       fastRetries,
     },
-    keyFolder: tempFolder(t),
+    keyFolder,
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
     keptWakeUps: { load: async () => wakeUps, save: () => {}, written: async () => {} },
     timers,
@@ -81,7 +84,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   });
   t.teardown(() => federation.stop());
   node.handler = (...asking) => federation.handleRequest(...asking);
-  return { node, name, signer, federation, homeserver, asked };
+  return { node, name, signer, federation, homeserver, asked, keyFolder };
 }
 
 /** What every homeserver of the tests answers. */

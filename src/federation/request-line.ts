@@ -27,7 +27,7 @@ export interface RequestTarget {
 /** The first bytes of a connection as the parser takes them; undefined where it takes more bytes to know. All that follow stay. */
 export function withoutHyphen(bytes: Buffer): Buffer | undefined {
   const space = bytes.indexOf(SPACE);
-  if (space < 0) return bytes.length > METHOD_BYTES_MAX ? bytes : undefined;
+  if (space < 0 || space > METHOD_BYTES_MAX) return bytes.length > METHOD_BYTES_MAX ? bytes : undefined;
   const scheme = bytes
     .subarray(space + 1, space + 1 + SCHEME.length)
     .toString("latin1")

@@ -115,10 +115,6 @@ t.test("a new Dendrite passes the check, its TLS validated", { skip: whyNoDendri
   const program = await installDendrite(tell);
   const pair = await Pair.make(t, "dendrite");
   await pair.node.run();
-  const lines = readFileSync(join(pair.folder, "pinyon.env"), "utf8").split("\n");
-  const env = Object.fromEntries(
-    lines.filter((line) => /^\w+=/.test(line)).map((line) => line.split(/=(.*)/s, 2) as [string, string]),
-  );
-  await startedWith(t, new Dendrite({ ...pair.options, program, configFile: "dendrite.yaml", env }));
+  await startedWith(t, new Dendrite({ ...pair.options, program }));
   await checks(t, pair);
 });

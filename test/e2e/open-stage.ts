@@ -1,12 +1,10 @@
-import { join } from "node:path";
-import { BARE_NODE } from "../daemon/bare-node.js";
-import { run, type Tell } from "./install.js";
-import { type MeshNode, makeMesh, type Owner, PINYON, startAll } from "./mesh.js";
+import { synapseBeside } from "./beside.js";
+import type { Tell } from "./install.js";
+import { makeMesh, type Owner, startAll } from "./mesh.js";
 import { withoutResolver } from "./no-resolver.js";
-import { type Edge, freePorts, loopback, type Place } from "./place.js";
+import { type Edge, loopback, type Place } from "./place.js";
 import { Relay } from "./relay.js";
 import { Stage } from "./stage.js";
-import { Synapse } from "./synapse.js";
 import { installSynapse } from "./synapse-install.js";
 
 const [A, R1, R2, B] = [0, 1, 2, 3];
@@ -43,17 +41,6 @@ export async function openStage(owner: Owner, tell: Tell, { watched = true }: St
   tell("starting two Synapses");
   await Promise.all([a!.start(), b!.start()]);
   return new Stage(a!, b!, { nodeA, nodeB, relays: [r1!, r2!], resolver });
-}
-
-/** A new Synapse under a node's name, made as its operator makes it; none runs yet. */
-export async function synapseBeside(node: MeshNode, python: string, prefix: readonly string[]): Promise<Synapse> {
-  const [port = 0, outboundPort = 0] = await freePorts(2);
-  const folder = join(node.folder, "synapse");
-  const connect = ["homeserver", "connect", "synapse", "--new", folder, "--apply"];
-  const where = ["--port", String(port), "--listen", `127.0.0.1:${outboundPort}`];
-  const [env, ...bareNode] = BARE_NODE;
-  await run(env, [...bareNode, PINYON, "--state", node.folder, ...connect, ...where]);
-  return new Synapse({ python, folder, name: node.name, label: `Synapse ${node.label}`, port, prefix });
 }
 
 function addressOf(place: Place, index: number): string {

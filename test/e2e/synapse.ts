@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Homeserver, type HomeserverOptions, REGISTRATION_SECRET, type Start } from "./homeserver.js";
+import type { Json } from "./matrix-client.js";
 
 /** What a homeserver under test has beside the configuration that connects it: read after that, so this wins. */
 const FOR_TESTS = {
@@ -32,6 +33,8 @@ function unlimited(): { per_second: number; burst_count: number } {
 export interface SynapseOptions extends HomeserverOptions {
   /** The Python that has it: `installSynapse`. */
   readonly python: string;
+  /** What it has beside what all of these tests have. */
+  readonly settings?: Json;
 }
 
 /** A Synapse; its folder holds `homeserver.yaml`. */
@@ -41,7 +44,7 @@ export class Synapse extends Homeserver {
   constructor(options: SynapseOptions) {
     super(options);
     this.#python = options.python;
-    writeFileSync(join(this.folder, "tests.yaml"), JSON.stringify(FOR_TESTS));
+    writeFileSync(join(this.folder, "tests.yaml"), JSON.stringify({ ...FOR_TESTS, ...options.settings }));
   }
 
   protected override startBy(): Start {

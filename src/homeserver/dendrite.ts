@@ -21,8 +21,7 @@ export const DENDRITE: Homeserver = {
   restart: (config) =>
     `start Dendrite again with the variables of ${join(dirname(config), DENDRITE_ENVIRONMENT)}: \`EnvironmentFile=\` in its systemd unit`,
   commands: (folder, config, url) => [
-    `set -a; . ${folder}/${DENDRITE_ENVIRONMENT}; set +a`,
-    `dendrite --config ${config} --http-bind-address ${url.slice("http://".length)} &`,
+    `(set -a; . ${folder}/${DENDRITE_ENVIRONMENT}; exec dendrite --config ${config} --http-bind-address ${url.slice("http://".length)})`,
     `create-account --config ${config} --url ${url} --username NAME`,
   ],
 };

@@ -102,8 +102,9 @@ t.test("what is not YAML, stands twice or is no map is told with its line", asyn
 });
 
 t.test("no error shows a secret", async (t) => {
-  const text = "network: {secret: short}\npeers: ['wss://a:1?password=opensesame&key=1']\n";
-  t.notMatch(faults(text).join("\n"), /short"|opensesame/);
+  const text =
+    "network: {secret: short}\npeers: ['wss://a:1?password=opensesame&key=1']\nhomeserver: {url: 'http://a:1', secret: tiny}\n";
+  t.notMatch(faults(text).join("\n"), /short"|opensesame|tiny/);
   t.match(faults(text)[0], /`network\.secret` is not usable .* at least 16 characters/);
 });
 

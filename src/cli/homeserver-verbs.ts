@@ -11,7 +11,7 @@ import { HomeserverCode, homeserverError } from "../homeserver/errors.js";
 import { HOMESERVERS } from "../homeserver/homeservers.js";
 import { KIND_NAMES, type Kind } from "../homeserver/kind.js";
 import { readOwnNode } from "../homeserver/own-node.js";
-import { type Plan, secretsOf, shownDiff } from "../homeserver/plan.js";
+import { type Plan, shownDiff } from "../homeserver/plan.js";
 import { requireRecord } from "../homeserver/record.js";
 import { shellWord } from "../homeserver/shell.js";
 import { print, printJson, table } from "./output.js";
@@ -74,10 +74,9 @@ export async function disconnect(kind: Kind, options: DisconnectOptions, command
   const folder = folderOf(command);
   const record = await requireRecord(folder, kind, options.config);
   const restorations = await planDisconnect(record);
-  const secrets = restorations.flatMap(({ path, found }) => (path.endsWith(".yaml") ? secretsOf(found?.text) : []));
   const files = restorations.map(({ path, found, before }) => ({
     path,
-    diff: shownDiff({ path, before: found?.text, after: before?.text }, secrets),
+    diff: shownDiff({ path, before: found?.text, after: before?.text }),
   }));
   if (options.apply) await applyDisconnect(folder, restorations);
   const kept = record.newFolder;

@@ -12,7 +12,7 @@ import { firstFree, requireFree } from "./free-port.js";
 import type { Homeserver, Join } from "./homeserver.js";
 import { KIND_NAMES } from "./kind.js";
 import type { OwnNode } from "./own-node.js";
-import { editText, type FileChange, marks, NEW_MARKS, nodeConfigChange, type Plan, secretsOf } from "./plan.js";
+import { editText, type FileChange, marks, NEW_MARKS, nodeConfigChange, type Plan } from "./plan.js";
 import { requireUnconnected } from "./record.js";
 import { readText } from "./text-file.js";
 
@@ -55,7 +55,7 @@ export async function planConnect(
       await nodeConfigChange(node, homeserver, meeting),
     ],
     join: meeting,
-    secrets: [meeting.secret, ...secretsOf(after)],
+    secrets: [meeting.secret],
   };
 }
 
@@ -86,7 +86,7 @@ export async function planNew(
       await nodeConfigChange(node, homeserver, meeting),
     ],
     join: meeting,
-    secrets: [meeting.secret, ...secretsOf(joined), ...secrets],
+    secrets: [meeting.secret, ...secrets],
   };
 }
 

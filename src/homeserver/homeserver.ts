@@ -41,7 +41,7 @@ export interface NewFiles {
   readonly config: string;
   /** The files beside it, by their names. */
   readonly others: ReadonlyMap<string, string>;
-  /** What no output shows beside the secrets in the configuration. */
+  /** What no output shows, beside what a key of the configuration names as a secret. */
   readonly secrets: readonly string[];
 }
 

@@ -6,7 +6,7 @@ import type { Kind } from "./kind.js";
 import type { OwnNode } from "./own-node.js";
 import { unifiedDiff } from "./text-diff.js";
 import { readText, type TextFile } from "./text-file.js";
-import { type Marks, readYaml, type Setting, withSettings } from "./yaml-edit.js";
+import { type Marks, type Setting, withSettings } from "./yaml-edit.js";
 
 /** A file that is to change, and how. */
 export interface FileChange {
@@ -23,8 +23,11 @@ export interface ShownChange {
   readonly after: string | undefined;
 }
 
-/** Keys whose values no output shows. */
-const SECRET_KEY = /secret|password|(?:^|_)key$/;
+const NOT_SHOWN = "(not shown)";
+/** A key and its value, in a comment as well; of a value without quotes all to the end of the line. */
+const SECRET_SETTING =
+  /((?:secret|password|connection_string|signing_key)(?!\w*_path)\w*["']?[ \t]*:[ \t]+)(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s#].*)/g;
+const URL_PASSWORD = /(:\/\/[^\s:@/]*:)[^\s@/]+(?=@)/g;
 
 /** How a homeserver and a node are joined: what `connect` shows, and does with `--apply`. */
 export interface Plan {
@@ -35,7 +38,7 @@ export interface Plan {
   readonly newFolder: string | undefined;
   readonly files: readonly FileChange[];
   readonly join: Join;
-  /** What no output shows. */
+  /** What no output shows, wherever it stands. */
   readonly secrets: readonly string[];
 }
 
@@ -91,21 +94,10 @@ export function editText(text: string, path: string, settings: readonly Setting[
   }
 }
 
-/** What a configuration keeps secret, by the names of its keys; its neighbours in a diff may show it otherwise. */
-export function secretsOf(text: string | undefined): string[] {
-  if (text === undefined) return [];
-  const secrets: string[] = [];
-  const visit = (key: string, value: unknown): void => {
-    if (typeof value === "string" && SECRET_KEY.test(key) && value !== "") secrets.push(value);
-    if (typeof value === "object" && value !== null)
-      for (const [name, inner] of Object.entries(value)) visit(name, inner);
-  };
-  visit("", readYaml(text));
-  return secrets;
-}
-
-/** The unified diff of a change, its secrets left out. */
-export function shownDiff({ path, before, after }: ShownChange, secrets: readonly string[]): string {
-  const diff = unifiedDiff(path, before, after);
-  return secrets.reduce((text, secret) => text.replaceAll(secret, "(not shown)"), diff);
+/** The unified diff of a change, without `secrets` and without the values of keys that name one. */
+export function shownDiff({ path, before, after }: ShownChange, secrets: readonly string[] = []): string {
+  const diff = unifiedDiff(path, before, after)
+    .replace(SECRET_SETTING, `$1${NOT_SHOWN}`)
+    .replace(URL_PASSWORD, `$1${NOT_SHOWN}`);
+  return secrets.reduce((text, secret) => text.replaceAll(secret, NOT_SHOWN), diff);
 }

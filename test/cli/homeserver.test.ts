@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import t from "tap";
+import { freePorts } from "../e2e/place.js";
 import { Place, synapseYaml } from "../homeserver/files.js";
-import { pinyon } from "./pinyon.js";
+import { NodeFolder, pinyon } from "./pinyon.js";
 
 t.setTimeout(120_000);
 
@@ -38,10 +39,10 @@ t.test(
       '-  - server_name: "matrix.org"',
       "+trusted_key_servers: []",
       "+outbound_federation_restricted_to: [overlay]",
-      '+worker_replication_secret: "(not shown)"',
-      '+  secret: "(not shown)"',
+      "+worker_replication_secret: (not shown)",
+      "+  secret: (not shown)",
       "+  fastRetries: true",
-      ' macaroon_secret_key: "(not shown)"',
+      " macaroon_secret_key: (not shown)",
     ]) {
       t.ok(shown.stdout.split("\n").includes(line), line);
     }
@@ -96,6 +97,32 @@ t.test(
     t.same(place.look(), before);
   },
 );
+
+t.test("check tells a node that runs without what connect wrote from a homeserver that does not run", async (t) => {
+  const place = await Place.make(t);
+  await place.writeSigningKey();
+  const [port = 0, listen = 0] = await freePorts(2);
+  const file = place.write("homeserver.yaml", synapseYaml(place.name).replace("8008", String(port)));
+  const node = new NodeFolder(t, place.state);
+  node.configure();
+  await node.run();
+  const connected = await node.ask(
+    "homeserver",
+    "connect",
+    "synapse",
+    "--config",
+    file,
+    "--listen",
+    `127.0.0.1:${listen}`,
+    "--apply",
+  );
+  t.match(connected, { code: 0 });
+  const check = async () => (await node.ask("homeserver", "check", "synapse")).stdout;
+  t.match(await check(), / FAILED +node +it runs with another config than its file has: start it again\n/);
+  await node.end("SIGTERM");
+  await node.run();
+  t.match(await check(), / ok +node .*\n +FAILED +listener +it does not answer \(.*ECONNREFUSED 127\.0\.0\.1/);
+});
 
 t.test("connect --new makes a homeserver that nobody else can read", async (t) => {
   const place = await Place.make(t);

@@ -9,6 +9,8 @@ import { recordPath, requireRecord } from "../../src/homeserver/record.js";
 import { readYaml } from "../../src/homeserver/yaml-edit.js";
 import { dendriteYaml, Place, synapseYaml } from "./files.js";
 
+t.setTimeout(120_000);
+
 async function disconnect(place: Place, kind: "synapse" | "dendrite" = "synapse"): Promise<void> {
   await applyDisconnect(place.state, await planDisconnect(await requireRecord(place.state, kind)));
 }

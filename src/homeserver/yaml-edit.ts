@@ -106,13 +106,19 @@ export function flow(value: YamlValue): string {
   return `{${entries.join(", ")}}`;
 }
 
+/** What a parser says in its own terms. */
+const WHAT: Readonly<Record<string, string>> = {
+  MULTIPLE_DOCS: "a second document begins here",
+  DUPLICATE_KEY: "this key stands in the file a second time",
+};
+
 /** YAML 1.1 is what homeservers read; for the files in question it differs from 1.2 in `<<` and words like `yes`. */
 function parse(text: string): Parsed {
   const lines = new LineCounter();
   const document = parseDocument(text, { version: "1.1", lineCounter: lines, prettyErrors: false, logLevel: "error" });
   const [error] = document.errors;
   if (error === undefined) return document;
-  const what = error.code === "MULTIPLE_DOCS" ? "a second document begins here" : error.message;
+  const what = WHAT[error.code] ?? error.message;
   throw new Error(`line ${lines.linePos(error.pos[0]).line}: ${what.split("\n")[0]}`);
 }
 

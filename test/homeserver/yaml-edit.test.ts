@@ -74,7 +74,7 @@ t.test("what cannot be edited without harm is refused with the reason", async (t
   const refused: [string, Setting, RegExp][] = [
     ["a: [1\n", set("b", 1), /^line 2: /],
     ["a: 1\n---\nb: 1\n", set("b", 1), /^line 2: a second document begins here/],
-    ["a: 1\na: 2\n", set("b", 1), /^line 2: Map keys must be unique/],
+    ["a: 1\na: 2\n", set("b", 1), /^line 2: this key stands in the file a second time/],
     ["- a\n", set("b", 1), /no lines of the form `key: value`/],
     ["just text\n", set("b", 1), /no lines of the form/],
     ["x: &x {y: 1}\nf: *x\n", set("f", 2, "z"), /`f` is an alias of YAML: set `f.z` by hand/],

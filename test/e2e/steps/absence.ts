@@ -21,7 +21,7 @@ export async function peerStopped(stage: Stage, awayMs = 120_000): Promise<Findi
   const doneMs = performance.now();
   const [sinceUpMs, sinceStartMs] = [doneMs - upMs, doneMs - startedMs];
   return {
-    text: `all there ${time(sinceStartMs)} after B was started, ${time(sinceUpMs)} after it answered`,
+    text: `all there ${time(sinceStartMs)} after its node and Synapse were started`,
     figures: { messages: MESSAGES, awayMs, sinceUpMs, sinceStartMs },
   };
 }

@@ -1,6 +1,6 @@
 import type { Stage } from "../stage.js";
 import { peerStopped } from "./absence.js";
-import { backfillAfterCut, partitionHealed } from "./cut.js";
+import { backfillAfterCut, partitionHealed, toDeviceAfterCut } from "./cut.js";
 import { deviceLists, keysQueryAndClaim, toDevice } from "./devices.js";
 import { profile, publicRooms, space } from "./directories.js";
 import { encryptedMessage } from "./encrypted.js";
@@ -44,6 +44,7 @@ export const FURTHER_STEPS: readonly Step<Stage>[] = [
   { title: "public rooms", run: publicRooms },
   { title: "a profile", run: profile },
   { title: "a space", run: space },
+  { title: "messages to a device that is cut off", run: toDeviceAfterCut },
   { title: "backfill after a cut", run: backfillAfterCut },
   { title: "a partition healed", run: partitionHealed },
 ];

@@ -1,5 +1,6 @@
 import type { MatrixClient } from "../matrix-client.js";
 import type { Stage } from "../stage.js";
+import { sendNotes, takeNotes } from "./devices.js";
 import { joinedRoom } from "./rooms.js";
 import { eventually, type Finding, must, time } from "./step.js";
 import { hasTexts } from "./talk.js";
@@ -52,6 +53,18 @@ export async function partitionHealed(stage: Stage): Promise<Finding> {
   const { topic } = await alice.stateOf(roomId, "m.room.topic");
   must(topic === "alice's" || topic === "bob's", `the topic is ${topic}`);
   return { text: `the same messages and state ${time(durationMs)} after`, figures: { durationMs } };
+}
+
+/** What Alice sends to Bob's device while they are cut off comes there after, once, and before what she sends then. */
+export async function toDeviceAfterCut(stage: Stage): Promise<Finding> {
+  await stage.bob.sync();
+  await cut(stage);
+  await sendNotes(stage, [1, 2]);
+  const durationMs = await heal(stage, async () => {
+    await sendNotes(stage, [3]);
+    await takeNotes(stage, [1, 2, 3], HEAL_MS);
+  });
+  return { text: `three notes, in order, once, ${time(durationMs)} after`, figures: { durationMs } };
 }
 
 /** Ends all ways between A and B. */

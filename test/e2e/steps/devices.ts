@@ -31,21 +31,30 @@ export async function deviceLists({ alice, bob }: Scene): Promise<Finding> {
   return { text: "Alice is told of the new device, and finds it", figures: {} };
 }
 
-/** What Alice sends to a device of Bob's comes there once. */
-export async function toDevice({ alice, bob, marker }: Scene): Promise<Finding> {
-  await bob.sync();
-  const type = "org.pinyon.note";
-  for (const part of [1, 2]) {
-    await alice.sendToDevice(type, { [bob.userId]: { [bob.deviceId]: { marker, part } } });
-  }
-  const parts: unknown[] = [];
-  await bob.until("both notes", ARRIVE_MS, ({ to_device }) => {
-    const notes = to_device?.events.filter((event) => event.type === type) ?? [];
-    parts.push(...notes.map(({ content }) => content["part"]));
-    return parts.includes(2) || undefined;
-  });
-  must(parts.join() === "1,2", `Bob's device was sent the notes ${parts.join()}`);
+/** What Alice sends to a device of Bob's comes there, once. */
+export async function toDevice(scene: Scene): Promise<Finding> {
+  await scene.bob.sync();
+  await sendNotes(scene, [1, 2]);
+  await takeNotes(scene, [1, 2]);
   return { text: "two notes, in order, once", figures: {} };
+}
+
+const NOTE = "org.pinyon.note";
+
+/** Has Alice send numbered notes to Bob's device. */
+export async function sendNotes({ alice, bob }: Scene, numbers: readonly number[]): Promise<void> {
+  for (const number of numbers) await alice.sendToDevice(NOTE, { [bob.userId]: { [bob.deviceId]: { number } } });
+}
+
+/** Waits until the last of these notes is at Bob's device; then they all must have come, in order, once. */
+export async function takeNotes({ bob }: Scene, numbers: readonly number[], withinMs = ARRIVE_MS): Promise<void> {
+  const came: unknown[] = [];
+  await bob.until("the last note", withinMs, ({ to_device }) => {
+    const notes = to_device?.events.filter(({ type }) => type === NOTE) ?? [];
+    came.push(...notes.map(({ content }) => content["number"]));
+    return came.includes(numbers.at(-1)) || undefined;
+  });
+  must(came.join() === numbers.join(), `the notes ${came.join()} came, of ${numbers.join()}`);
 }
 
 /** Waits until a homeserver knows the keys of a device: it keeps what it knows of those whom its users meet, and is told of changes. */

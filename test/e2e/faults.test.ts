@@ -102,7 +102,7 @@ async function cutInMidBody(t: Test, stage: Stage, { kill, start }: Victim): Pro
   await pause(GONE_MS);
   await start();
   const outcome = await first;
-  t.ok(outcome === "is whole" || outcome instanceof MatrixError, `the one that was cut ${outcome}`);
+  t.ok(outcome === "is whole" || outcome instanceof MatrixError, `the download that was cut: ${outcome}`);
   await eventually("the file afterwards", RETURN_MS, () => downloadFile(stage.bob, mxc, sha256));
 }
 

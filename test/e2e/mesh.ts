@@ -4,7 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ControlClient } from "../../src/daemon/control-client.js";
-import type { PingResult, StatusResult, TraceResult } from "../../src/daemon/control-protocol.js";
+import type {
+  ControlRequest,
+  PingResult,
+  ResultOf,
+  StatusResult,
+  TraceResult,
+} from "../../src/daemon/control-protocol.js";
 import { pinyonCode } from "../../src/daemon/errors.js";
 import { initNode } from "../../src/daemon/init.js";
 import { configPath, controlPath } from "../../src/daemon/state-folder.js";
@@ -19,7 +25,6 @@ export const PINYON = fileURLToPath(new URL("../../src/cli/main.js", import.meta
 /** A node of a mesh: a daemon in a process of its own, asked over its control socket. */
 export class MeshNode {
   process: ChildProcess | undefined;
-  #client: ControlClient | undefined;
   /** What the process wrote to stderr. */
   #said = "";
 
@@ -50,30 +55,29 @@ export class MeshNode {
 
   /** Waits until the daemon answers. */
   async ready(): Promise<void> {
-    while (this.#client === undefined) {
+    for (;;) {
       if (!this.runs) throw new Error(`${this.label} has ended: ${this.#said}`);
-      this.#client = await ControlClient.connect(controlPath(this.folder), this.folder).catch(() => undefined);
-      if (this.#client === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+      const client = await this.#connect().catch(() => undefined);
+      if (client !== undefined) return client.close();
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
   /** Sends a signal that ends the process, and waits for its end; gives the exit code, null where a signal ended it. */
-  async end(signal: NodeJS.Signals): Promise<number | null> {
-    this.#client?.close();
-    this.#client = undefined;
+  end(signal: NodeJS.Signals): Promise<number | null> {
     return endProcess(this.process, signal);
   }
 
   status(): Promise<StatusResult> {
-    return this.#asked().request({ verb: "status" });
+    return this.#ask({ verb: "status" });
   }
 
   ping(target: MeshNode): Promise<PingResult> {
-    return this.#asked().request({ verb: "ping", target: target.name });
+    return this.#ask({ verb: "ping", target: target.name });
   }
 
   trace(target: MeshNode): Promise<TraceResult> {
-    return this.#asked().request({ verb: "trace", target: target.name });
+    return this.#ask({ verb: "trace", target: target.name });
   }
 
   /** Pings until there is an answer. */
@@ -89,9 +93,18 @@ export class MeshNode {
     }
   }
 
-  #asked(): ControlClient {
-    if (this.#client === undefined) throw new Error(`${this.label} does not run`);
-    return this.#client;
+  /** By a connection of its own: one that says nothing for a minute is closed. */
+  async #ask<R extends ControlRequest>(request: R): Promise<ResultOf<R>> {
+    const client = await this.#connect();
+    try {
+      return await client.request(request);
+    } finally {
+      client.close();
+    }
+  }
+
+  #connect(): Promise<ControlClient> {
+    return ControlClient.connect(controlPath(this.folder), this.folder);
   }
 }
 

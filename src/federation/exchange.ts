@@ -67,6 +67,8 @@ export async function exchange(
     answer.body.pipe(question.answer(answer.status, passHeaders(answer.rawHeaders)));
     const isWhole = await Promise.race([end, taken.then(() => end)]);
     if (!isWhole) throw new FederationError("PINYON_BODY_BROKEN");
+    // An answer may come before the body of its question was read: nobody takes the rest any more.
+    if (question.hasBody && !question.body.readableEnded) passage.destroy(new FederationError("PINYON_BODY_BROKEN"));
     return answer.status;
   } catch (thrown) {
     const error = federationErrorOf(thrown);
@@ -84,7 +86,7 @@ export function bodyError(error: unknown): FederationError {
     : new FederationError("PINYON_BODY_BROKEN", undefined, { cause: error });
 }
 
-/** An answer may come before the body of its question was read: where nobody takes the rest any more, it is let go. */
+/** Where nobody takes the rest any more, it is let go, so that who asked can read why. */
 function passBody({ hasBody, body }: Question, passage: Passage, limit: ExchangeLimit): void {
   if (!hasBody) {
     passage.body.end();

@@ -31,11 +31,16 @@ export function http2Question(request: ServerHttp2Stream): Question {
       const timer = setTimeout(() => request.destroy(error), LINGER_MS);
       request.once("close", () => clearTimeout(timer));
     },
-    // The platform may close a stream that ended well before it says that the writing is finished.
-    closed: new Promise((resolve) => {
-      request.once("close", () => resolve(request.writableEnded && request.rstCode === constants.NGHTTP2_NO_ERROR));
-    }),
+    closed: new Promise((resolve) => request.once("close", () => resolve(isAnswered(request)))),
   };
+}
+
+/**
+ * The platform may close a stream that ended well before it says that the writing is finished. Who has the answer may give up the rest
+ * of its own body.
+ */
+function isAnswered({ writableEnded, writableFinished, rstCode }: ServerHttp2Stream): boolean {
+  return rstCode === constants.NGHTTP2_NO_ERROR ? writableEnded : writableFinished;
 }
 
 /** A request to the homeserver of another node, by its server name. */

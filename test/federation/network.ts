@@ -96,14 +96,14 @@ export class TestNode implements FederationOverlay {
 
   #endSession(other: TestNode): void {
     const error = Object.assign(new Error("the session ended"), { code: "PINYON_SESSION_ENDED" });
-    this.#sessions.get(other)?.wire.destroy(error);
+    for (const wire of this.#sessions.get(other)?.wires ?? []) wire.destroy(error);
     this.#sessions.delete(other);
   }
 }
 
 interface Session {
   readonly client: ClientHttp2Session;
-  readonly wire: Duplex;
+  readonly wires: readonly Duplex[];
   readonly remote: RemoteNode;
 }
 
@@ -121,7 +121,7 @@ function open(from: TestNode, to: TestNode): Session {
       return request;
     },
   };
-  return { client, wire: ours, remote };
+  return { client, wires: [ours, theirs], remote };
 }
 
 function serve(from: TestNode, to: TestNode, wire: Duplex): void {

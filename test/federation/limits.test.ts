@@ -162,7 +162,11 @@ t.test("answers of every form pass as they are", async (t) => {
       "its side ended before the answer",
       200,
       "ok",
-      ({ socket }, response) => later(() => (response.end("ok"), socket.end())),
+      ({ socket }, response) =>
+        later(() => {
+          response.end("ok");
+          socket.end();
+        }),
     ],
   ];
   for (const [what, status, body, each] of forms) {

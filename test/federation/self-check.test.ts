@@ -1,10 +1,13 @@
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import t, { type Test } from "tap";
 import { verifyAuthorization } from "../../src/federation/signing.js";
 import { readXMatrix } from "../../src/federation/x-matrix.js";
 import { nameToKey } from "../../src/wire/name.js";
 import { TestNetwork } from "./network.js";
-import { type Answers, ask, giveJson, startServer, type TestServer } from "./server.js";
+import { type Answers, addressOf, ask, giveJson, SECRET, startServer, type TestServer } from "./server.js";
 
 const DIRECTORY = "/_matrix/federation/v1/query/directory";
 
@@ -128,6 +131,24 @@ t.test("a homeserver with another secret is told so", async (t) => {
   t.match(
     await failure(await verifyingServer(t, { fetchKeys })),
     /^outward: it shows a wrong credential: `homeserver\.secret`/,
+  );
+});
+
+t.test("a homeserver that does not trust the node's certificate is told so", async (t) => {
+  const fetchKeys = async (server: TestServer, name: string) => {
+    const credential = Buffer.from(`pinyon:${SECRET}`).toString("base64");
+    const socket = connect(addressOf(server));
+    socket.write(`CONNECT ${name}:8448 HTTP/1.1\r\nProxy-Authorization: Basic ${credential}\r\n\r\n`);
+    await once(socket, "data");
+    connectTls({ socket, servername: name }).on("error", () => {});
+    // It sees the certificate, and goes.
+    await once(socket, "data");
+    socket.destroy();
+    throw new Error("x509: certificate signed by unknown authority");
+  };
+  t.match(
+    await failure(await verifyingServer(t, { fetchKeys })),
+    /^outward: it does not trust the node's certificate: .*SSL_CERT_FILE/,
   );
 });
 

@@ -1,7 +1,8 @@
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { CheckStep } from "../federation/self-check.js";
-import { configFile, isMapping } from "./examine.js";
+import { readConfigFile } from "./config-file.js";
+import { isMapping } from "./examine.js";
 import type { Homeserver } from "./homeserver.js";
 import type { OwnNode } from "./own-node.js";
 import type { ConnectRecord } from "./record.js";
@@ -11,7 +12,7 @@ import type { YamlMapping } from "./yaml-edit.js";
 /** The first step of a check: do the files still say what `connect` wrote? */
 export async function checkFiles(homeserver: Homeserver, node: OwnNode, { config }: ConnectRecord): Promise<CheckStep> {
   try {
-    const file = configFile(config, (await readText(config)).text);
+    const file = await readConfigFile(homeserver, config);
     const { homeserver: join } = node.config;
     if (join === undefined) throw new Error(`${node.configFile}: \`homeserver\` is gone: ${AGAIN}`);
     for (const { path, value } of homeserver.settings(join, file.values)) {

@@ -6,8 +6,8 @@ import { DEFAULT_FEDERATION } from "../daemon/config.js";
 import { type Endpoint, formatEndpoint } from "../daemon/endpoint.js";
 import { ErrorCode, PinyonError, systemCode } from "../daemon/errors.js";
 import { parseHostPort } from "../daemon/host-port.js";
+import { readConfigFile, refuseLater } from "./config-file.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
-import { configFile } from "./examine.js";
 import { firstFree, requireFree } from "./free-port.js";
 import type { Homeserver, Join } from "./homeserver.js";
 import { KIND_NAMES } from "./kind.js";
@@ -36,15 +36,17 @@ export async function planConnect(
   options: JoinOptions,
 ): Promise<Plan> {
   await requireUnconnected(node.folder);
-  const before = await readText(config);
-  const file = configFile(before.path, before.text);
+  const file = await readConfigFile(homeserver, config);
   const found = await homeserver.examine(file, node);
   const meeting: Join = {
     url: found.url ?? ownUrl(options.port),
     listen: await listenEndpoint(homeserver, options.listen),
     secret: found.secret ?? newSecret(),
   };
-  const after = editText(before.text, file.path, homeserver.settings(meeting, file.values), marks(homeserver.kind));
+  const settings = homeserver.settings(meeting, file.values);
+  refuseLater(file, settings);
+  const before = file.text;
+  const after = editText(before.text, file.path, settings, marks(homeserver.kind));
   return {
     kind: homeserver.kind,
     config: file.path,

@@ -1,17 +1,19 @@
 import { dirname, join } from "node:path";
 import { keyPath } from "../daemon/key-file.js";
+import type { ConfigFile } from "./config-file.js";
 import { keyPemCommand, pemSeed } from "./dendrite-key.js";
 import { newDendrite } from "./dendrite-new.js";
 import { DENDRITE_ENVIRONMENT, dendriteEnvironment, dendriteSettings } from "./dendrite-settings.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
-import type { ConfigFile, Found, Homeserver } from "./homeserver.js";
+import type { Found, Homeserver } from "./homeserver.js";
 import type { OwnNode } from "./own-node.js";
 import { shellWord } from "./shell.js";
 
 export const DENDRITE: Homeserver = {
   kind: "dendrite",
   configName: "dendrite.yaml",
+  laterFolder: undefined,
   takesSocket: false,
   fastRetries: false,
   examine,

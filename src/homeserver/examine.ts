@@ -1,21 +1,10 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import type { ConfigFile } from "./config-file.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
-import type { ConfigFile } from "./homeserver.js";
 import { KIND_NAMES, type Kind } from "./kind.js";
 import type { OwnNode } from "./own-node.js";
 import { readText } from "./text-file.js";
-import { readYaml } from "./yaml-edit.js";
-
-/** Reads a YAML file. Throws `PINYON_HOMESERVER_FILE`. */
-export function configFile(path: string, text: string): ConfigFile {
-  try {
-    return { path, values: readYaml(text) };
-  } catch (error) {
-    const why = (error as Error).message;
-    throw homeserverError(HomeserverCode.FILE, `${path}: it cannot be read as YAML: ${why}`, { cause: error });
-  }
-}
 
 /** Throws where a file is another homeserver's, or nobody's. */
 export function notOf(kind: Kind, { path, values }: ConfigFile): Error {
@@ -27,7 +16,7 @@ export function notOf(kind: Kind, { path, values }: ConfigFile): Error {
   return homeserverError(
     HomeserverCode.FILE,
     other === undefined
-      ? `${path}: this is no configuration of ${KIND_NAMES[kind]}: it has no \`${key}\`; where that stands in another file, as in Debian's conf.d, move the line into this one`
+      ? `${path}: this is no configuration of ${KIND_NAMES[kind]}: it has no \`${key}\`: name the file that has it`
       : `${path}: this is a configuration of ${KIND_NAMES[other]}: say \`${other}\` instead of \`${kind}\``,
   );
 }

@@ -1,4 +1,5 @@
 import type { Endpoint } from "../daemon/endpoint.js";
+import type { ConfigFile } from "./config-file.js";
 import type { Kind } from "./kind.js";
 import type { OwnNode } from "./own-node.js";
 import type { Setting, YamlMapping } from "./yaml-edit.js";
@@ -11,12 +12,6 @@ export interface Join {
   readonly listen: Endpoint;
   /** What the homeserver shows there. */
   readonly secret: string;
-}
-
-/** A configuration file, read. */
-export interface ConfigFile {
-  readonly path: string;
-  readonly values: YamlMapping;
 }
 
 /** What a configuration that is there says of the join; undefined: it is for us to choose. */
@@ -50,6 +45,8 @@ export interface Homeserver {
   readonly kind: Kind;
   /** How its configuration file is called. */
   readonly configName: string;
+  /** The folder beside that, if any, whose `*.yaml` are read after it. */
+  readonly laterFolder: string | undefined;
   /** It can reach the node on a Unix socket. */
   readonly takesSocket: boolean;
   /** It asks again within seconds after an error, once its settings are made. */

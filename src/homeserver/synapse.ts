@@ -1,9 +1,10 @@
 import { isCredential } from "../daemon/config.js";
 import type { Endpoint } from "../daemon/endpoint.js";
 import { keyPath } from "../daemon/key-file.js";
+import type { ConfigFile } from "./config-file.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
-import type { ConfigFile, Found, Homeserver } from "./homeserver.js";
+import type { Found, Homeserver } from "./homeserver.js";
 import type { OwnNode } from "./own-node.js";
 import { shellWord } from "./shell.js";
 import { signingSeed } from "./synapse-key.js";
@@ -15,6 +16,8 @@ import type { YamlMapping } from "./yaml-edit.js";
 export const SYNAPSE: Homeserver = {
   kind: "synapse",
   configName: "homeserver.yaml",
+  // As Debian's packages start it.
+  laterFolder: "conf.d",
   takesSocket: true,
   fastRetries: true,
   examine,

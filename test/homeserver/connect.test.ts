@@ -260,6 +260,26 @@ t.test("a signing key that is not the node's is refused", async (t) => {
   await t.rejects(place.plan("dendrite", file), { message: /this is a configuration of Synapse: say `synapse`/ });
 });
 
+t.test("what Debian keeps in conf.d is read as well, and may not win over what is written", async (t) => {
+  const { place, file } = await synapse(t, (name) => synapseYaml(name).replace(/^server_name.*\n/m, ""));
+  await t.rejects(place.plan("synapse", file), { message: /it has no `server_name`/ });
+  mkdirSync(join(place.folder, "conf.d"));
+  place.write("conf.d/server_name.yaml", `server_name: ${place.name}\n`);
+  place.write("conf.d/notes.txt", "[");
+  const { files } = await place.plan("synapse", file);
+  t.same(
+    files.map(({ path }) => path),
+    [file, place.config],
+  );
+  place.write("conf.d/tuning.yaml", "federation: {max_short_retries: 1}\n");
+  await t.rejects(place.plan("synapse", file), {
+    code: "PINYON_HOMESERVER_FILE",
+    message: /conf\.d\/tuning\.yaml: `federation` stands here and is read after .*homeserver\.yaml: move it there/,
+  });
+  place.write("conf.d/tuning.yaml", "[");
+  await t.rejects(place.plan("synapse", file), { message: /tuning\.yaml: it cannot be read as YAML/ });
+});
+
 t.test("what a refusal says to do makes the key that is wanted", async (t) => {
   const place = await Place.make(t);
   const refused: [Kind, string][] = [

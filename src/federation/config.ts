@@ -4,10 +4,11 @@ import type { BackOff } from "./back-off.js";
 
 /** Connections of the homeserver at once, and its requests under way: some 100 KB each. */
 export const OUTBOUND_REQUESTS_MAX = 1_000;
-/** Requests of other servers under way at once. */
+/**
+ * Requests of other servers under way at once, each on a connection to the homeserver of its own: some 100 KB each, and 1 MiB where the
+ * homeserver does not read. With fewer connections a few nodes whose requests never end would have others wait.
+ */
 export const INBOUND_REQUESTS_MAX = 1_000;
-/** Connections to the homeserver: further requests wait for one. */
-export const HOMESERVER_CONNECTIONS_MAX = 128;
 /** Time after which a connection to the homeserver that carries nothing is closed, in ms. */
 export const HOMESERVER_IDLE_MS = 10_000;
 /** A homeserver that is down is looked for this often, in ms. */

@@ -1,11 +1,5 @@
 import { Agent } from "node:http";
-import {
-  HOMESERVER_CONNECTIONS_MAX,
-  HOMESERVER_IDLE_MS,
-  HOMESERVER_POLL_MS,
-  KEY_BODY_BYTES_MAX,
-  KEY_TIMEOUT_MS,
-} from "./config.js";
+import { HOMESERVER_IDLE_MS, HOMESERVER_POLL_MS, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { FederationError } from "./errors.js";
 import type { Passage, RequestHead } from "./exchange.js";
 import { type HttpAddress, http1Passage } from "./http1.js";
@@ -28,7 +22,6 @@ export class Homeserver {
   readonly #timers: Timers;
   readonly #agent = new Agent({
     keepAlive: true,
-    maxSockets: HOMESERVER_CONNECTIONS_MAX,
     // An idle connection is closed before the homeserver would close it under a request.
     timeout: HOMESERVER_IDLE_MS,
   });

@@ -158,16 +158,6 @@ t.test("answers of every form pass as they are", async (t) => {
     ["trailers", 200, "ok", bytes("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx: y\r\n\r\n")],
     ["until the connection ends", 200, "ok", bytes("HTTP/1.1 200 OK\r\n\r\n", "ok")],
     ["HTTP/1.0", 200, "ok", bytes("HTTP/1.0 200 OK\r\n\r\n", "ok")],
-    [
-      "its side ended before the answer",
-      200,
-      "ok",
-      ({ socket }, response) =>
-        later(() => {
-          response.end("ok");
-          socket.end();
-        }),
-    ],
   ];
   for (const [what, status, body, each] of forms) {
     answer = each;

@@ -40,8 +40,10 @@ function statusLine({ name, links, overlay }: Daemon): string {
   return `${name}: ${count(links.size, "link")}, ${count(overlay.status().sessions.length, "session")}`;
 }
 
-function hasSecrets({ network, peers }: Config): boolean {
-  return network.secret !== undefined || peers.some(({ password }) => password !== undefined);
+function hasSecrets({ network, peers, homeserver }: Config): boolean {
+  return (
+    network.secret !== undefined || homeserver !== undefined || peers.some(({ password }) => password !== undefined)
+  );
 }
 
 async function warnIfOpen(daemon: Daemon, configFile: string): Promise<void> {

@@ -51,8 +51,9 @@ interface Found {
 }
 
 /**
- * A node with all that it needs to run. It starts in this order: lock and state, node, listeners, control socket, metrics, peers,
- * federation, discovery; what fails on the way undoes what was done. It stops in the opposite order.
+ * A node with all that it needs to run. It starts in this order: lock and state, node, federation, listeners, control socket, metrics,
+ * peers, discovery: federation comes before the first link, so that it misses none and no request of another node. What fails on the way
+ * undoes what was done. It stops with what asks first, then federation and what it keeps, then the links.
  */
 export class Daemon {
   readonly clock = new Clock();
@@ -152,6 +153,7 @@ export class Daemon {
 
   async #open(addedPeers: readonly string[]): Promise<void> {
     const { folder, config, log } = this.options;
+    this.federation = await this.#openFederation();
     this.listeners = await openListeners(config.listen, {
       certificate: await selfSignedCertificate(this.#seed, keyToName(this.overlay.node.key)),
       timers: this.clock,
@@ -159,7 +161,6 @@ export class Daemon {
     });
     this.control = await ControlServer.listen(controlPath(folder), (request) => answerRequest(this, request), log);
     this.metrics = await MetricsServer.open(metricsRegistry(daemonMetrics(this)), config.metrics.listen, log);
-    this.federation = await this.#openFederation();
     for (const uri of config.peers) if (!this.peers.has(uri)) this.peers.add(uri, "config");
     for (const text of addedPeers) this.#addKept(text);
     if (config.discovery.enabled) this.#discover();

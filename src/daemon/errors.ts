@@ -35,7 +35,8 @@ export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 /** What each code means, for the documentation: ours, and those of the folders below that have no table of their own. */
 export const ERROR_TEXT: Readonly<Record<PinyonCode, string>> & Record<ErrorCode, string> = {
   [ErrorCode.CONFIG]: "the config file cannot be read or has faults, each named with its line and key",
-  [ErrorCode.STATE]: "the state folder cannot be made, is open to other users or has too long a path",
+  [ErrorCode.STATE]:
+    "the state folder cannot be made, is open to other users, has too long a path or holds what cannot be used",
   [ErrorCode.KEY]: "the key file is missing, damaged or open to other users",
   [ErrorCode.LOCKED]: "another daemon runs on this state folder",
   [ErrorCode.LISTEN]: "an address cannot be listened on, mostly because another program has the port",

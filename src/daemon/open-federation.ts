@@ -6,7 +6,7 @@ import { WakeUpStateSchema } from "../federation/wake-ups.js";
 import { writeAtomic } from "./atomic-file.js";
 import type { Config } from "./config.js";
 import { formatEndpoint } from "./endpoint.js";
-import { systemCode } from "./errors.js";
+import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
 import { KeptFile } from "./kept-file.js";
 import { listenError } from "./listeners.js";
 
@@ -23,7 +23,7 @@ export interface FederationParts {
   readonly warn: (text: string) => void;
 }
 
-/** Starts federation with what it keeps in the state folder. Throws `PINYON_LISTEN`. */
+/** Starts federation with what it keeps in the state folder. Throws `PINYON_LISTEN`, and `PINYON_STATE` where that cannot be used. */
 export async function openFederation(parts: FederationParts): Promise<Federation> {
   const { folder, config, name, seed, overlay, timers, warn } = parts;
   const { homeserver } = config;
@@ -43,13 +43,21 @@ export async function openFederation(parts: FederationParts): Promise<Federation
       random: Math.random,
     });
   } catch (error) {
-    if (homeserver === undefined || !LISTEN_CODES.includes(systemCode(error) ?? "")) throw error;
-    throw listenError(error, formatEndpoint(homeserver.listen), "homeserver.listen");
+    throw startError(error, parts);
   }
 }
 
-/** What the system says of an address that cannot be listened on. */
-const LISTEN_CODES: readonly string[] = ["EADDRINUSE", "EACCES", "EADDRNOTAVAIL", "ENOTFOUND", "ENOENT"];
+/** What the system was asked for where an address cannot be listened on. */
+const LISTEN_CALLS: readonly unknown[] = ["listen", "bind", "getaddrinfo"];
+
+function startError(error: unknown, { folder, config: { homeserver } }: FederationParts): PinyonError {
+  const { syscall } = error as { syscall?: unknown };
+  if (homeserver !== undefined && LISTEN_CALLS.includes(syscall)) {
+    return listenError(error, formatEndpoint(homeserver.listen), "homeserver.listen");
+  }
+  const message = `${folder}: federation cannot start with what is kept there: ${messageOf(error)}`;
+  return new PinyonError(ErrorCode.STATE, message, { cause: error });
+}
 
 async function readIfThere(path: string): Promise<string | undefined> {
   return readFile(path, "utf8").catch((error: unknown) => {

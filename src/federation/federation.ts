@@ -60,11 +60,19 @@ export class Federation {
   readonly #watchers = new Map<string, (outbound: OutboundRequest) => void>();
   #listener: LocalListener | undefined;
 
-  /** Throws where the homeserver's side cannot be listened on: `EADDRINUSE` and its like. */
+  /**
+   * Rejects with the system's error where the homeserver's side cannot be listened on or what is kept cannot be read, and as `LocalCa.open`
+   * does. Then nothing is left open.
+   */
   static async start(options: FederationOptions): Promise<Federation> {
     const stats = newFederationStats();
     const federation = new Federation(options, stats, await KeyFolder.open(options.keyFolder, stats));
-    await federation.#open();
+    try {
+      await federation.#open();
+    } catch (error) {
+      await federation.stop();
+      throw error;
+    }
     return federation;
   }
 
@@ -151,6 +159,7 @@ export class Federation {
     if (homeserver === undefined) return;
     const { listen, secret } = homeserver;
     const ca = await LocalCa.open(caFiles);
+    await this.#wakeUps.start();
     this.#listener = await LocalListener.open({
       listen,
       secret,
@@ -159,7 +168,6 @@ export class Federation {
       stats: this.stats,
       timers,
     });
-    await this.#wakeUps.start();
   }
 
   #handleOutbound(outbound: OutboundRequest): void {

@@ -17,10 +17,10 @@ t.test("npm start compiles a clone, runs a node on it, and the second time just 
   symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"));
   const state = join(clone, "state");
   mkdirSync(state, { mode: 0o700 });
-  const secret = "a secret of the network";
+  const secret = "the-secret-of-the-homeserver";
   const config = {
     listen: ["127.0.0.1:0"],
-    network: { secret },
+    homeserver: { url: "http://127.0.0.1:8008", listen: "127.0.0.1:0", secret },
     discovery: { enabled: false },
     metrics: { listen: "127.0.0.1:0" },
   };

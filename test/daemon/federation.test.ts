@@ -1,0 +1,141 @@
+import { once } from "node:events";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, request } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import t, { type Test } from "tap";
+import type { Daemon } from "../../src/daemon/daemon.js";
+import { type Endpoint, formatHttpUrl } from "../../src/daemon/endpoint.js";
+import { initNode } from "../../src/daemon/init.js";
+import { readKey } from "../../src/daemon/key-file.js";
+import { configPath } from "../../src/daemon/state-folder.js";
+import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
+import { formatXMatrix } from "../../src/federation/x-matrix.js";
+import { until } from "../link/until.js";
+import { runningDaemon, uriOf } from "./running.js";
+import { tempFolder } from "./temp-folder.js";
+
+/* Daemons with federation, each beside a homeserver of the tests' own: what they keep, and in which order they start and stop. */
+
+const SECRET = "the-secret-of-the-tests";
+const KEY_ID = "ed25519:test";
+const PROFILE = "/_matrix/federation/v1/query/profile?user_id=%40u%3Ax";
+const SEND = "/_matrix/federation/v1/send/";
+const hasIpv6 = Object.values(networkInterfaces()).some((card) => card?.some(({ address }) => address === "::1"));
+
+/** A node's state folder, and the homeserver beside it. */
+interface Place {
+  readonly folder: string;
+  readonly name: string;
+  readonly signer: Signer;
+  /** The homeserver's listener. */
+  readonly url: Endpoint;
+  /** Requests that reached the homeserver. */
+  readonly asked: IncomingMessage[];
+}
+
+async function place(t: Test, socket?: string): Promise<Place> {
+  const folder = tempFolder(t);
+  const { name } = await initNode(folder, configPath(folder));
+  const signer = new Signer((await readKey(folder))!, name);
+  const asked: IncomingMessage[] = [];
+  const keys = { server_name: name, verify_keys: { [KEY_ID]: { key: unpaddedBase64(signer.publicKey) } } };
+  const homeserver = createServer((incoming, response) => {
+    asked.push(incoming);
+    response.end(JSON.stringify(incoming.url?.startsWith("/_matrix/key/") ? keys : {}));
+  });
+  homeserver.listen(socket === undefined ? { host: "127.0.0.1", port: 0 } : { path: join(folder, socket) });
+  await once(homeserver, "listening");
+  t.teardown(() => homeserver.close().closeAllConnections());
+  const port = (homeserver.address() as AddressInfo).port;
+  const url = socket === undefined ? { host: "127.0.0.1", port } : { path: join(folder, socket) };
+  return { folder, name, signer, url, asked };
+}
+
+function start(t: Test, { folder, url }: Place, listen: string, config: object = {}): Promise<Daemon> {
+  const homeserver = { url: formatHttpUrl(url), listen, secret: SECRET };
+  return runningDaemon(t, { homeserver, ...config }, { folder });
+}
+
+/** The homeserver of one place asks that of another, and gives the status of its answer. */
+async function ask(from: Place, daemon: Daemon, to: Place): Promise<number> {
+  const address = daemon.federation!.address()!;
+  const authorization = formatXMatrix(
+    from.signer.authorization({ method: "GET", path: PROFILE, destination: to.name }, KEY_ID),
+  );
+  const outgoing = request({
+    ...("path" in address ? { socketPath: address.path } : address),
+    path: `https://${to.name}${PROFILE}`,
+    headers: { "proxy-authorization": `Bearer ${SECRET}`, authorization, connection: "close" },
+  }).end();
+  const [answer] = (await once(outgoing, "response")) as [IncomingMessage];
+  await text(answer);
+  return answer.statusCode!;
+}
+
+t.test("requests pass by Unix sockets and IPv6, and again after a restart", async (t) => {
+  const [a, b] = [await place(t), await place(t, "homeserver.sock")];
+  const nodeB = await start(t, b, `unix:${join(b.folder, "federation.sock")}`);
+  const nodeA = await start(t, a, hasIpv6 ? "[::1]:0" : "127.0.0.1:0", { peers: [uriOf(nodeB)] });
+  await until("they are linked", () => nodeA.links.size === 1 && nodeB.links.size === 1);
+  t.equal(await ask(a, nodeA, b), 200);
+  t.equal(await ask(b, nodeB, a), 200);
+  await nodeB.stop();
+  const again = await start(t, b, `unix:${join(b.folder, "federation.sock")}`, { peers: [uriOf(nodeA)] });
+  await until("they are linked again", () => again.links.size === 1);
+  t.equal(await ask(b, again, a), 200);
+  t.equal(await ask(a, nodeA, b), 200);
+});
+
+t.test("a node that is dialled as soon as it listens wakes the servers that it had to do with", async (t) => {
+  const [a, b] = [await place(t), await place(t)];
+  writeFileSync(join(b.folder, "wake-ups"), JSON.stringify({ recent: [a.name], owed: [] }));
+  const first = await start(t, b, "127.0.0.1:0");
+  const uri = uriOf(first);
+  const nodeA = await start(t, a, "127.0.0.1:0", { peers: [uri] });
+  await first.stop();
+  const { port } = new URL(uri);
+  const nodeB = await start(t, b, "127.0.0.1:0", { listen: [`127.0.0.1:${port}`] });
+  await until("A's homeserver is woken", () =>
+    a.asked.some(({ method, url }) => method === "PUT" && url?.startsWith(SEND)),
+  );
+  t.equal(nodeB.federation?.stats.wakeUpsSent, 1);
+  t.equal(nodeA.faults + nodeB.faults, 0);
+});
+
+t.test("what federation keeps may be damaged: the node runs without it, and says so", async (t) => {
+  const [a, b] = [await place(t), await place(t)];
+  mkdirSync(join(a.folder, "keys"));
+  writeFileSync(join(a.folder, "keys", b.name), "{broken");
+  writeFileSync(join(a.folder, "wake-ups"), "{broken");
+  const nodeA = await start(t, a, "127.0.0.1:0");
+  t.match(nodeA.warnings.join("\n"), `${join(a.folder, "wake-ups")}: damaged; moved to`);
+  t.ok(readdirSync(a.folder).some((file) => file.startsWith("wake-ups.damaged-")));
+  const nodeB = await start(t, b, "127.0.0.1:0", { peers: [uriOf(nodeA)] });
+  await until("they are linked", () => nodeB.links.size === 1);
+  t.equal(await ask(b, nodeB, a), 200);
+});
+
+t.test("a node that cannot start federation says why, and leaves nothing behind", async (t) => {
+  const a = await place(t);
+  const taken = createTcpServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as AddressInfo;
+  await t.rejects(start(t, a, `127.0.0.1:${port}`), {
+    code: "PINYON_LISTEN",
+    message: new RegExp(`^127\\.0\\.0\\.1:${port}: another program listens there: .*homeserver\\.listen`),
+  });
+  await t.rejects(start(t, a, `unix:${join(a.folder, "none", "socket")}`), { code: "PINYON_LISTEN" });
+  rmSync(join(a.folder, "ca.key"));
+  await t.rejects(start(t, a, "127.0.0.1:0"), { code: "PINYON_STATE", message: /ca\.pem: its key is not in ca\.key/ });
+  rmSync(join(a.folder, "ca.pem"));
+  rmSync(join(a.folder, "keys"), { recursive: true });
+  writeFileSync(join(a.folder, "keys"), "");
+  await t.rejects(start(t, a, "127.0.0.1:0"), { code: "PINYON_STATE", message: /EEXIST.*keys/ });
+  rmSync(join(a.folder, "keys"));
+  const node = await start(t, a, "127.0.0.1:0");
+  t.equal(node.faults, 0);
+});

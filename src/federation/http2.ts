@@ -43,7 +43,7 @@ function isAnswered({ writableEnded, writableFinished, rstCode }: ServerHttp2Str
   return rstCode === constants.NGHTTP2_NO_ERROR ? writableEnded : writableFinished;
 }
 
-/** A request to the homeserver of another node, by its server name. */
+/** A request to the homeserver of another node, by its server name. An answer from a node that stated another name is refused. */
 export function http2Passage(
   remote: RemoteNode,
   name: string,
@@ -51,11 +51,20 @@ export function http2Passage(
 ): Passage {
   const head = { ...headers, ":method": method, ":path": path, ":authority": name };
   const request = remote.request(head, { endStream: !hasBody });
-  return { body: request, answer: answerOf(request), destroy: (error) => void request.destroy(error) };
+  const answer = answerOf(request).then(async (answer) => {
+    // One key has one name: under another it would be another server, and a way round bans. It came before the answer.
+    const stated = await remote.name;
+    if (stated === name) return answer;
+    const error = new FederationError("PINYON_DESTINATION", `asked for ${name}, the node is ${stated}`);
+    request.destroy(error);
+    throw error;
+  });
+  answer.catch(() => {});
+  return { body: request, answer, destroy: (error) => void request.destroy(error) };
 }
 
 function answerOf(request: ClientHttp2Stream): Promise<Answer> {
-  const answer = new Promise<Answer>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     request.once(
       "response",
       (headers: IncomingHttpHeaders & { ":status"?: number }, _flags: number, rawHeaders: string[]) => {
@@ -67,8 +76,6 @@ function answerOf(request: ClientHttp2Stream): Promise<Answer> {
     request.on("error", (error) => reject(noAnswer(error)));
     request.once("close", () => reject(bodyError(undefined)));
   });
-  answer.catch(() => {});
-  return answer;
 }
 
 /** The session ended, or the request was given up. */

@@ -11,6 +11,7 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       inboundAnswers: "Those that were passed on and answered.",
       connectionsRefused: "Connections of the homeserver that were not taken because there were too many.",
       tlsFailures: "TLS handshakes of the homeserver that failed.",
+      certificateEvictions: "Certificates for tunnels forgotten because there were too many.",
       keyResponsesKept: "Key responses kept after a check.",
       keyResponsesServed: "Key responses served while their origin was away.",
       keyResponsesRefused: "Key responses that are not signed by the key of their name.",

@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { nameToKey } from "../wire/name.js";
 import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { Homeserver } from "./homeserver.js";
-import type { HttpAddress } from "./http1.js";
 import { Inbound } from "./inbound.js";
 import { type KeyFiles, KeyFolder } from "./key-files.js";
 import { KeyResponses } from "./key-responses.js";
+import type { ListenAddress } from "./listen-address.js";
 import { LocalCa, type LocalCaFiles } from "./local-ca.js";
 import { LocalListener, type OutboundRequest } from "./local-listener.js";
 import { Outbound } from "./outbound.js";
@@ -38,9 +38,9 @@ export interface FederationOptions {
 
 export interface HomeserverOptions {
   /** Where it listens. */
-  readonly url: HttpAddress;
+  readonly url: ListenAddress;
   /** Where it hands over what it asks of other servers, and what it shows there. */
-  readonly listen: HttpAddress;
+  readonly listen: ListenAddress;
   readonly secret: string;
   /** It asks again within seconds after an error. */
   readonly fastRetries: boolean;
@@ -114,7 +114,7 @@ export class Federation {
   }
 
   /** Where the homeserver hands over what it asks of other servers; undefined where the node serves none. */
-  address(): ReturnType<LocalListener["address"]> | undefined {
+  address(): ListenAddress | undefined {
     return this.#listener?.address();
   }
 
@@ -158,7 +158,7 @@ export class Federation {
     const { homeserver, caFiles, timers } = this.#options;
     if (homeserver === undefined) return;
     const { listen, secret } = homeserver;
-    const ca = await LocalCa.open(caFiles);
+    const ca = await LocalCa.open(caFiles, this.stats);
     await this.#wakeUps.start();
     this.#listener = await LocalListener.open({
       listen,

@@ -51,7 +51,7 @@ export class KeyFolder implements KeyFiles {
     if (!this.#names.has(name)) return undefined;
     try {
       const path = join(this.path, name);
-      if ((await stat(path)).size > KEY_RESPONSE_BYTES_MAX) return undefined;
+      if ((await stat(path)).size > KEY_RESPONSE_BYTES_MAX) throw new Error("longer than what is kept");
       return await readFile(path, "utf8");
     } catch {
       this.stats.keyFileErrors++;

@@ -11,6 +11,7 @@ import { createSecureContext, type SecureContext } from "node:tls";
 import type * as x509 from "@peculiar/x509";
 import { LRUCache } from "lru-cache";
 import { CERTIFICATES_MAX } from "./config.js";
+import type { FederationStats } from "./stats.js";
 
 /** Where the authority is kept. What is written must be readable by the node's user alone. */
 export interface LocalCaFiles {
@@ -34,7 +35,7 @@ const VALIDITY = { notBefore: new Date(0), notAfter: new Date("9999-12-31T23:59:
  */
 export class LocalCa {
   /** Of the last `CERTIFICATES_MAX` names. */
-  readonly #contexts = new LRUCache<string, Promise<SecureContext>>({ max: CERTIFICATES_MAX });
+  readonly #contexts: LRUCache<string, Promise<SecureContext>>;
   /** The key of all certificates for servers: they differ by name alone, and none outlives the process. */
   readonly #serverKey = newKey();
 
@@ -42,13 +43,21 @@ export class LocalCa {
     /** What the homeserver is to trust. */
     readonly certificatePem: string,
     private readonly key: KeyObject,
-  ) {}
+    stats: FederationStats,
+  ) {
+    this.#contexts = new LRUCache({
+      max: CERTIFICATES_MAX,
+      dispose: (_context, _name, why) => {
+        if (why === "evict") stats.certificateEvictions++;
+      },
+    });
+  }
 
   /** The authority in `files`, made where there is none. Rejects where one of its two files is missing, or they do not match. */
-  static async open(files: LocalCaFiles): Promise<LocalCa> {
+  static async open(files: LocalCaFiles, stats: FederationStats): Promise<LocalCa> {
     const [certificatePem, keyPem] = await Promise.all([files.read(CERTIFICATE_FILE), files.read(KEY_FILE)]);
     if (certificatePem !== undefined && keyPem !== undefined && isPair(certificatePem, keyPem)) {
-      return new LocalCa(certificatePem, createPrivateKey(keyPem));
+      return new LocalCa(certificatePem, createPrivateKey(keyPem), stats);
     }
     // A key alone is what is left where making both was cut short; nobody trusts it yet.
     if (certificatePem !== undefined) {
@@ -60,7 +69,7 @@ export class LocalCa {
     const pem = await authorityCertificate(key);
     await files.write(KEY_FILE, key.export({ type: "pkcs8", format: "pem" }).toString());
     await files.write(CERTIFICATE_FILE, pem);
-    return new LocalCa(pem, key);
+    return new LocalCa(pem, key, stats);
   }
 
   /** What a TLS server that is taken for `name` shows. */

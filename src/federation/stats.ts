@@ -15,6 +15,8 @@ export interface FederationStats {
   connectionsRefused: number;
   /** TLS handshakes of the homeserver that failed. */
   tlsFailures: number;
+  /** Certificates for tunnels forgotten because there were too many. */
+  certificateEvictions: number;
   /** Key responses: kept after a check, served while their origin is away, refused, and thrown away for newer ones. */
   keyResponsesKept: number;
   keyResponsesServed: number;
@@ -49,6 +51,7 @@ export function newFederationStats(): FederationStats {
     inboundErrors: none(),
     connectionsRefused: 0,
     tlsFailures: 0,
+    certificateEvictions: 0,
     keyResponsesKept: 0,
     keyResponsesServed: 0,
     keyResponsesRefused: 0,

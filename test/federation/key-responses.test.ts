@@ -202,6 +202,7 @@ t.test("what is damaged or tampered with on the disk is refused, counted and rep
   }
   writeFileSync(join(folder, A.name), " ".repeat(KEY_RESPONSE_BYTES_MAX) + JSON.stringify(good));
   t.equal(await keys.storedServer(A.name), undefined, "nor is a file read that is too long");
+  t.equal(stats.keyFileErrors, 1);
 });
 
 t.test("responses that are too large are refused, and long answers cut", async (t) => {

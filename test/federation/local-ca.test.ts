@@ -5,6 +5,7 @@ import { connect, createServer, type SecureContext } from "node:tls";
 import t, { type Test } from "tap";
 import { CERTIFICATES_MAX } from "../../src/federation/config.js";
 import { LocalCa } from "../../src/federation/local-ca.js";
+import { newFederationStats } from "../../src/federation/stats.js";
 import { keyToName } from "../../src/wire/name.js";
 import { memoryFiles } from "./listening.js";
 
@@ -28,7 +29,7 @@ async function seen(t: Test, secureContext: SecureContext, servername: string, c
 }
 
 t.test("a certificate is for one name, by an authority that makes no others", async (t) => {
-  const ca = await LocalCa.open(memoryFiles());
+  const ca = await LocalCa.open(memoryFiles(), newFederationStats());
   const authority = new X509Certificate(ca.certificatePem);
   t.ok(authority.ca);
   t.ok(authority.verify(authority.publicKey));
@@ -46,18 +47,18 @@ t.test("a certificate is for one name, by an authority that makes no others", as
 
 t.test("the authority is kept: what it vouches for later is trusted by who trusts it", async (t) => {
   const files = memoryFiles();
-  const first = await LocalCa.open(files);
-  const second = await LocalCa.open(files);
+  const first = await LocalCa.open(files, newFederationStats());
+  const second = await LocalCa.open(files, newFederationStats());
   t.equal(second.certificatePem, first.certificatePem);
   await seen(t, await second.secureContext(NAME), NAME, first.certificatePem);
 });
 
 t.test("a key without a certificate is what a start cut short leaves: both are made anew", async (t) => {
   const kept = new Map<string, string>();
-  await LocalCa.open(memoryFiles(kept));
+  await LocalCa.open(memoryFiles(kept), newFederationStats());
   const before = kept.get("ca.key");
   kept.delete("ca.pem");
-  const ca = await LocalCa.open(memoryFiles(kept));
+  const ca = await LocalCa.open(memoryFiles(kept), newFederationStats());
   t.not(kept.get("ca.key"), before);
   await seen(t, await ca.secureContext(NAME), NAME, ca.certificatePem);
 });
@@ -65,8 +66,8 @@ t.test("a key without a certificate is what a start cut short leaves: both are m
 t.test("an authority without its key is not replaced in silence", async (t) => {
   const kept = new Map<string, string>();
   const other = new Map<string, string>();
-  await LocalCa.open(memoryFiles(kept));
-  await LocalCa.open(memoryFiles(other));
+  await LocalCa.open(memoryFiles(kept), newFederationStats());
+  await LocalCa.open(memoryFiles(other), newFederationStats());
   const pem = kept.get("ca.pem")!;
   const key = kept.get("ca.key")!;
   const broken: [pem: string, key: string | undefined][] = [
@@ -77,16 +78,20 @@ t.test("an authority without its key is not replaced in silence", async (t) => {
   ];
   for (const [pem, key] of broken) {
     const files = new Map([["ca.pem", pem], ...(key === undefined ? [] : [["ca.key", key] as const])]);
-    await t.rejects(LocalCa.open(memoryFiles(files)), { message: /^ca\.pem: its key is not in ca\.key; remove both/ });
+    await t.rejects(LocalCa.open(memoryFiles(files), newFederationStats()), {
+      message: /^ca\.pem: its key is not in ca\.key; remove both/,
+    });
     t.equal(files.get("ca.pem"), pem);
   }
 });
 
 t.test("a certificate is made once for all who ask, and the one used longest ago is forgotten", async (t) => {
-  const ca = await LocalCa.open(memoryFiles());
+  const stats = newFederationStats();
+  const ca = await LocalCa.open(memoryFiles(), stats);
   const first = ca.secureContext(NAME);
   t.equal(ca.secureContext(NAME), first);
   for (let index = 0; index < CERTIFICATES_MAX; index++) await ca.secureContext(`${index}.example`);
+  t.equal(stats.certificateEvictions, 1);
   t.not(ca.secureContext(NAME), first);
   await seen(t, await ca.secureContext(NAME), NAME, ca.certificatePem);
 });

@@ -6,6 +6,7 @@ import t, { type Test } from "tap";
 import { REQUEST_HEAD_TIMEOUT_MS } from "../../src/federation/config.js";
 import { LocalCa } from "../../src/federation/local-ca.js";
 import type { LocalListenerOptions, OutboundRequest } from "../../src/federation/local-listener.js";
+import { newFederationStats } from "../../src/federation/stats.js";
 import { keyToName } from "../../src/wire/name.js";
 import { VirtualTimers } from "../link/timers.js";
 import { until } from "../link/until.js";
@@ -18,7 +19,7 @@ interface Tunnelling extends Listening {
 }
 
 async function tunnelling(t: Test, options: Partial<LocalListenerOptions> = {}): Promise<Tunnelling> {
-  const ca = await LocalCa.open(memoryFiles());
+  const ca = await LocalCa.open(memoryFiles(), newFederationStats());
   const place = await listening(t, { certificateOf: (name) => ca.secureContext(name), ...options });
   const tunnel: Tunnelling["tunnel"] = async (options = {}) => {
     const socket = place.connect();
@@ -176,7 +177,7 @@ t.test("a fault of the local authority is told to the client", async (t) => {
 
 t.test("TLS that fails ends the tunnel and is counted", async (t) => {
   const { tunnel, connect, stats, assertServes } = await tunnelling(t);
-  const other = await LocalCa.open(memoryFiles());
+  const other = await LocalCa.open(memoryFiles(), newFederationStats());
   const failing = [await tunnel({ ca: other.certificatePem }), await tunnel({ ALPNProtocols: ["h2"] })];
   for (const secured of failing) t.notOk(secured.authorized);
   const misled = connect();

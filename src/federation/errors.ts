@@ -19,7 +19,7 @@ const ERRORS = {
   PINYON_HOMESERVER: [502, "the homeserver beside the node that was reached is down"],
   PINYON_HOMESERVER_ANSWER: [502, "the homeserver that was reached gave up the request, or answered what is not HTTP"],
   PINYON_KEY_RESPONSE: [502, "the destination's key response is not signed by the key of its name"],
-  PINYON_TOO_LONG: [502, "an answer is longer than it may be"],
+  PINYON_TOO_LONG: [502, "a body about keys is longer than it may be"],
   PINYON_TIMEOUT: [504, "no answer came in time"],
   PINYON_BUSY: [503, "the node has no room for another request"],
   PINYON_BODY_BROKEN: [502, "a request or an answer was given up before its end"],

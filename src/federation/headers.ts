@@ -66,6 +66,11 @@ export function passResponseHeaders(rawHeaders: readonly string[]): OutgoingHttp
   return pass(rawHeaders, RESPONSE_FIELDS);
 }
 
+/** Every value of a field, in the order received; `name` is in lower case. */
+export function headerValues(rawHeaders: readonly string[], name: string): string[] {
+  return [...fieldsOf(rawHeaders)].filter(([each]) => each === name).map(([, value]) => value);
+}
+
 /**
  * Refuses a head that two readers may read in two ways (RFC 9112, sections 5.2, 6.1 and 6.3), or that is too long: throws
  * `PINYON_HEADERS`. It is HTTP/2's where it has fields that begin with a colon.

@@ -2,23 +2,21 @@ import { Agent } from "node:http";
 import { HOMESERVER_IDLE_MS, HOMESERVER_POLL_MS, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { FederationError } from "./errors.js";
 import type { Passage, RequestHead } from "./exchange.js";
-import { type HttpAddress, http1Passage } from "./http1.js";
-import { parseJson } from "./json.js";
+import { http1Passage } from "./http1.js";
+import { parseJsonObject } from "./json.js";
+import type { ListenAddress } from "./listen-address.js";
 import type { Timers } from "./overlay.js";
+import { keyIdsOf } from "./signing.js";
 import { askWhole, type WholeAnswer } from "./whole.js";
 
 const VERSION: RequestHead = { method: "GET", path: "/_matrix/federation/v1/version", headers: {}, hasBody: false };
 const KEYS: RequestHead = { ...VERSION, path: "/_matrix/key/v2/server" };
 
-interface KeysOfServer {
-  readonly verify_keys?: Readonly<Record<string, { readonly key?: unknown }>>;
-}
-
 /** The homeserver beside this node: where it is asked, and whether it answers. */
 export class Homeserver {
   /** It was down, and answers again. */
   onBack: () => void = () => {};
-  readonly #address: HttpAddress;
+  readonly #address: ListenAddress;
   readonly #timers: Timers;
   readonly #agent = new Agent({
     keepAlive: true,
@@ -28,7 +26,7 @@ export class Homeserver {
   #cancelPoll: (() => void) | undefined;
   #isStopped = false;
 
-  constructor(address: HttpAddress, timers: Timers) {
+  constructor(address: ListenAddress, timers: Timers) {
     this.#address = address;
     this.#timers = timers;
   }
@@ -58,9 +56,7 @@ export class Homeserver {
    */
   async keyId(publicKey: Uint8Array): Promise<string | undefined> {
     const { body } = await this.ask(KEYS);
-    const text = Buffer.from(publicKey).toString("base64").replace(/=+$/, "");
-    const keys = Object.entries((parseJson(body) as KeysOfServer | undefined)?.verify_keys ?? {});
-    return keys.find(([, stated]) => stated?.key === text)?.[0];
+    return keyIdsOf(parseJsonObject(body) ?? {}, publicKey)[0];
   }
 
   stop(): void {

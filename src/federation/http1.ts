@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { answerError } from "./answer-error.js";
 import { FederationError } from "./errors.js";
 import { type Answer, bodyError, type Passage, type Question, type RequestHead } from "./exchange.js";
+import type { ListenAddress } from "./listen-address.js";
 
 /** A request that a homeserver made over HTTP/1.1. */
 export function http1Question(incoming: IncomingMessage, response: ServerResponse): Question {
@@ -28,11 +29,8 @@ export function http1Question(incoming: IncomingMessage, response: ServerRespons
   };
 }
 
-/** Where a homeserver listens. */
-export type HttpAddress = { readonly host: string; readonly port: number } | { readonly path: string };
-
 /** A request to a homeserver over HTTP/1.1. */
-export function http1Passage(address: HttpAddress, agent: Agent, head: RequestHead): Passage {
+export function http1Passage(address: ListenAddress, agent: Agent, head: RequestHead): Passage {
   const { method, path } = head;
   const where = "path" in address ? { socketPath: address.path } : address;
   return new Http1Passage(request({ ...where, agent, method, path, headers: framed(head) }));

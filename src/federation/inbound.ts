@@ -2,16 +2,15 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { INBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
-import { checkRawHeaders, passRequestHeaders, passResponseHeaders } from "./headers.js";
+import { checkRawHeaders, headerValues, passRequestHeaders, passResponseHeaders } from "./headers.js";
 import type { Homeserver } from "./homeserver.js";
 import { http2Question } from "./http2.js";
 import type { RemoteNode, Timers } from "./overlay.js";
 import { classify, type PathKind } from "./paths.js";
-import { headerValues } from "./raw-headers.js";
 import type { Reachability } from "./reachability.js";
 import type { FederationStats } from "./stats.js";
 import type { WakeUps } from "./wake-ups.js";
-import { formatXMatrix, readXMatrix, type XMatrix } from "./x-matrix.js";
+import { formatXMatrix, readXMatrix, requireParties, type XMatrix } from "./x-matrix.js";
 
 export interface InboundOptions {
   /** This node's server name. */
@@ -80,21 +79,9 @@ export class Inbound {
     const values = headerValues(rawHeaders, "x-matrix");
     const signatures = isSigned || values.length > 0 ? readXMatrix(values) : [];
     const origin = await remote.name;
-    this.#checkNames(signatures, origin);
+    requireParties(signatures, origin, name);
     const passed = { ...passRequestHeaders(rawHeaders), host: name, ...authorizationHeader(signatures) };
     return { kind, origin, head: { method, path, headers: passed, hasBody } };
-  }
-
-  #checkNames(signatures: readonly XMatrix[], origin: string): void {
-    const { name } = this.#options;
-    for (const signature of signatures) {
-      if (signature.origin !== origin) {
-        throw new FederationError("PINYON_ORIGIN", `signed by ${signature.origin}, sent by ${origin}`);
-      }
-      if (signature.destination !== name) {
-        throw new FederationError("PINYON_DESTINATION", `signed for ${signature.destination}, this is ${name}`);
-      }
-    }
   }
 
   async #pass({ kind, origin, head }: Incoming, question: Question): Promise<void> {

@@ -1,11 +1,10 @@
 import { isServerName, nameToKey } from "../wire/name.js";
-import { KEY_BODY_BYTES_MAX, KEY_RESPONSE_BYTES_MAX, KEY_VALIDITY_MAX_MS, SIGNATURES_MAX } from "./config.js";
+import { KEY_BODY_BYTES_MAX, KEY_RESPONSE_BYTES_MAX, KEY_VALIDITY_MAX_MS } from "./config.js";
 import { FederationError } from "./errors.js";
 import { canonicalJson, isJsonObject, type JsonObject, memberOf, parseJsonObject } from "./json.js";
 import type { KeyFiles } from "./key-files.js";
-import { unpaddedBase64, verifyJson } from "./signing.js";
+import { keyIdsOf, verifyJson } from "./signing.js";
 import type { FederationStats } from "./stats.js";
-import { KEY_ID } from "./x-matrix.js";
 
 export interface KeyResponsesOptions {
   readonly files: KeyFiles;
@@ -165,22 +164,11 @@ function readKeyResponse(name: string, object: JsonObject): KeyResponse | undefi
   if (Object.keys(object).some((each) => KNOWN_IN_ANY_CASE.test(each) && !KNOWN_MEMBERS.includes(each)))
     return undefined;
   const validUntilMs = memberOf(object, "valid_until_ts");
-  const keyId = keyIdsOf(memberOf(object, "verify_keys"), key).find((id) => verifyJson(object, name, id, key));
+  const keyId = keyIdsOf(object, key).find((id) => verifyJson(object, name, id, key));
   if (typeof validUntilMs !== "number" || keyId === undefined) return undefined;
   const signature = (object as { signatures: Record<string, JsonObject> }).signatures[name]![keyId];
   const text = canonicalJson({ ...object, unsigned: undefined, signatures: { [name]: { [keyId]: signature } } });
   return Buffer.byteLength(text) > KEY_RESPONSE_BYTES_MAX ? undefined : { name, validUntilMs, text };
-}
-
-/** The ids under which `verifyKeys` holds the key, `SIGNATURES_MAX` at most: each is tried. */
-function keyIdsOf(verifyKeys: unknown, key: Uint8Array): readonly string[] {
-  if (!isJsonObject(verifyKeys)) return [];
-  const base64 = unpaddedBase64(key);
-  const isOfKey = (id: string) => {
-    const member = verifyKeys[id];
-    return KEY_ID.test(id) && isJsonObject(member) && memberOf(member, "key") === base64;
-  };
-  return Object.keys(verifyKeys).filter(isOfKey).slice(0, SIGNATURES_MAX);
 }
 
 /** True for the names of overlay servers, and for those that look like one but for their case or a port: they have no key of their own. */

@@ -1,7 +1,7 @@
 import { chmod, lstat, rm } from "node:fs/promises";
 import { createConnection, type Server } from "node:net";
 
-/** A TCP port, or a Unix socket. */
+/** Where a server listens: a TCP port, or a Unix socket. */
 export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** The homeserver runs as another user, of the same group: nobody else may connect. */

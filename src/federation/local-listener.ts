@@ -14,10 +14,9 @@ import {
 } from "./config.js";
 import { takeCredential } from "./credential.js";
 import { FederationError, federationErrorOf } from "./errors.js";
-import { checkRawHeaders } from "./headers.js";
+import { checkRawHeaders, headerValues } from "./headers.js";
 import { addressOf, type ListenAddress, listenOn } from "./listen-address.js";
 import type { Timers } from "./overlay.js";
-import { headerValues } from "./raw-headers.js";
 import { parseTarget, type RequestTarget, readFirstBytes, TLS_PORTS } from "./request-line.js";
 import type { FederationStats } from "./stats.js";
 import { confirmTunnel, parseTunnelTarget, startTls } from "./tls-front.js";

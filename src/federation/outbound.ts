@@ -2,19 +2,18 @@ import { isServerName } from "../wire/name.js";
 import { KEPT_KEY_TIMEOUT_MS, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, OUTBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
-import { passRequestHeaders, passResponseHeaders } from "./headers.js";
+import { headerValues, passRequestHeaders, passResponseHeaders } from "./headers.js";
 import { http1Question } from "./http1.js";
 import { type KeyResponses, namesOfQuery } from "./key-responses.js";
 import type { OutboundRequest } from "./local-listener.js";
 import type { Timers } from "./overlay.js";
 import { classify, type PathKind } from "./paths.js";
-import { headerValues } from "./raw-headers.js";
 import type { Reachability } from "./reachability.js";
 import type { Servers } from "./servers.js";
 import type { FederationStats } from "./stats.js";
 import type { WakeUps } from "./wake-ups.js";
 import { askWhole, readWhole, type WholeAnswer } from "./whole.js";
-import { formatXMatrix, readXMatrix, type XMatrix } from "./x-matrix.js";
+import { formatXMatrix, readXMatrix, requireParties, type XMatrix } from "./x-matrix.js";
 
 export interface OutboundOptions {
   /** This node's server name. */
@@ -72,21 +71,9 @@ export class Outbound {
     if (destination === this.#options.name) throw new FederationError("PINYON_DESTINATION", "it is this server itself");
     const authorization = headerValues(rawHeaders, "authorization");
     const signatures = isSigned || authorization.length > 0 ? readXMatrix(authorization) : [];
-    this.#checkNames(signatures, destination);
+    requireParties(signatures, this.#options.name, destination);
     const headers = { ...passRequestHeaders(rawHeaders), ...xMatrixHeader(signatures) };
     return { kind, destination, head: { method, path, headers, hasBody: question.hasBody }, question };
-  }
-
-  #checkNames(signatures: readonly XMatrix[], destination: string): void {
-    const { name } = this.#options;
-    for (const signature of signatures) {
-      if (signature.origin !== name) {
-        throw new FederationError("PINYON_ORIGIN", `signed by ${signature.origin}, and this node is ${name}`);
-      }
-      if (signature.destination !== destination) {
-        throw new FederationError("PINYON_DESTINATION", `signed for ${signature.destination}, sent to ${destination}`);
-      }
-    }
   }
 
   #pass(outgoing: Outgoing): Promise<void> {
@@ -134,15 +121,15 @@ export class Outbound {
     } catch (error) {
       if (stored === undefined || !isAbsence(error)) throw error;
       stats.keyResponsesServed++;
-      answer = { status: 200, rawHeaders: ["content-type", "application/json"], body: stored };
+      answer = { ...KEPT, body: stored };
     }
     giveWhole(question, answer, answer.body);
   }
 
   /** The same for what a server knows of others' keys. */
   async #passKeysQuery({ destination, head, question }: Outgoing): Promise<void> {
-    const { keys, stats } = this.#options;
-    const asked = await readWhole(question.body, KEY_BODY_BYTES_MAX);
+    const { keys, stats, timers } = this.#options;
+    const asked = await within(readWhole(question.body, KEY_BODY_BYTES_MAX), KEY_TIMEOUT_MS, timers);
     try {
       const answer = await this.#ask(destination, head, asked, KEY_TIMEOUT_MS);
       giveWhole(question, answer, isSuccess(answer) ? await keys.checkQuery(answer.body) : answer.body);
@@ -150,7 +137,7 @@ export class Outbound {
       if (!isAbsence(error)) throw error;
       const stored = await keys.storedQuery(namesOfQuery(head.path, asked));
       stats.keyResponsesServed++;
-      giveWhole(question, { status: 200, rawHeaders: ["content-type", "application/json"] }, stored);
+      giveWhole(question, KEPT, stored);
     }
   }
 
@@ -171,6 +158,9 @@ export class Outbound {
 const AWAY = "PINYON_UNREACHABLE";
 const POSTPONED = "what waits for it is to be sent when it is back, which it will tell";
 const NOT_FOUND = { status: 404 };
+
+/** The head of an answer from what is kept. */
+const KEPT = { status: 200, rawHeaders: ["content-type", "application/json"] };
 
 const ABSENCE: readonly string[] = [AWAY, "PINYON_HOMESERVER_ANSWER", "PINYON_TIMEOUT", "PINYON_BODY_BROKEN"];
 

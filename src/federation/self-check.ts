@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { keyToName, nameToKey } from "../wire/name.js";
+import { headerValues } from "./headers.js";
 import type { Homeserver } from "./homeserver.js";
-import { canonicalJson, isJsonObject, memberOf, parseJsonObject } from "./json.js";
+import { canonicalJson, memberOf, parseJsonObject } from "./json.js";
 import type { OutboundRequest } from "./local-listener.js";
-import { headerValues } from "./raw-headers.js";
-import { Signer, unpaddedBase64, verifyAuthorization, verifyJson } from "./signing.js";
+import { classify } from "./paths.js";
+import { keyIdsOf, Signer, unpaddedBase64, verifyAuthorization, verifyJson } from "./signing.js";
 import type { FederationStats } from "./stats.js";
 import { formatXMatrix, readXMatrix } from "./x-matrix.js";
 
@@ -32,7 +33,6 @@ const KEY_ID = "ed25519:check";
 const VALID_MS = 60_000;
 const SEED_BYTES = 32;
 const GET = { method: "GET", headers: {}, hasBody: false };
-const KEYS_PATH = /^\/_matrix\/key\/v2\/server(?:\/[^/]*)?$/;
 
 /**
  * Looks whether the homeserver beside this node federates through it, each way with a signature, step by step until one fails. The
@@ -81,11 +81,8 @@ async function checkKey({ homeserver, signer }: SelfCheckOptions): Promise<strin
   const response = parseJsonObject(body) ?? {};
   const stated = memberOf(response, "server_name");
   if (stated !== name) throw new Error(`it is ${String(stated)}, and this node is ${name}: they must have one name`);
-  const keys = memberOf(response, "verify_keys");
-  const keyId = Object.entries(isJsonObject(keys) ? keys : {}).find(([, value]) => {
-    return isJsonObject(value) && memberOf(value, "key") === unpaddedBase64(publicKey);
-  })?.[0];
-  if (keyId !== undefined && verifyJson(response, name, keyId, publicKey)) return keyId;
+  const keyId = keyIdsOf(response, publicKey).find((id) => verifyJson(response, name, id, publicKey));
+  if (keyId !== undefined) return keyId;
   throw new Error("it signs with another key than this node's: give it the node's key, and start it again");
 }
 
@@ -104,7 +101,7 @@ async function checkOutward({ homeserver, signer, stats, watch }: SelfCheckOptio
   /** Of each request that came, whether it is signed as it should. */
   const signed: boolean[] = [];
   const unwatch = watch(server.name, ({ path, request, response }) => {
-    const isKeys = request.method === "GET" && KEYS_PATH.test(path);
+    const isKeys = isForKeys(request.method, path);
     if (isKeys) signed.push(isSignedBy(signer, server.name, path, request.rawHeaders));
     response.writeHead(isKeys ? 200 : 404, { "content-type": "application/json" });
     response.end(isKeys ? canonicalJson(keyResponse(server)) : "{}");
@@ -118,6 +115,14 @@ async function checkOutward({ homeserver, signer, stats, watch }: SelfCheckOptio
   if (signed.length === 0) throw new Error(absenceText(stats, before));
   if (isGood) return "it asks other servers through the node, and takes their answers";
   throw new Error(`it asked another server through the node, and did not take the answer: ${text}`);
+}
+
+function isForKeys(method = "", path: string): boolean {
+  try {
+    return classify(method, path).kind === "keys-of-server";
+  } catch {
+    return false;
+  }
 }
 
 /** Asks for an alias that does not exist: Synapse and Dendrite answer 401 to a wrong signature, and 404 to a good one. */

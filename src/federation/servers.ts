@@ -1,9 +1,9 @@
 import { nameToKey } from "../wire/name.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import type { Passage, RequestHead } from "./exchange.js";
+import { headerValues } from "./headers.js";
 import { CODE_HEADER, http2Passage } from "./http2.js";
 import type { FederationOverlay, Timers } from "./overlay.js";
-import { headerValues } from "./raw-headers.js";
 import type { Away, Reachability } from "./reachability.js";
 import type { FederationStats } from "./stats.js";
 

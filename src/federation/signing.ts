@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
+import { SIGNATURES_MAX } from "./config.js";
 import { canonicalJson, isJsonObject, type JsonObject, memberOf } from "./json.js";
-import { SIGNATURE, type XMatrix } from "./x-matrix.js";
+import { KEY_ID, SIGNATURE, type XMatrix } from "./x-matrix.js";
 
 /** What of a request is signed. `path` is path and query as they stand in the request line; `content` is the body's JSON, if it has one. */
 export interface SignedRequest {
@@ -62,6 +63,14 @@ export function verifyAuthorization(x: XMatrix, request: SignedRequest, publicKe
 /** Base64 without padding, as Matrix writes keys and signatures (appendices, "Unpadded Base64"). */
 export function unpaddedBase64(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("base64").replace(/=+$/, "");
+}
+
+/** The ids under which a key response states this key, `SIGNATURES_MAX` at most. */
+export function keyIdsOf(response: JsonObject, publicKey: Uint8Array): readonly string[] {
+  const keys = objectOf(memberOf(response, "verify_keys"));
+  const base64 = unpaddedBase64(publicKey);
+  const states = (id: string) => KEY_ID.test(id) && memberOf(objectOf(keys[id]), "key") === base64;
+  return Object.keys(keys).filter(states).slice(0, SIGNATURES_MAX);
 }
 
 function signedBytes(object: JsonObject): Buffer {

@@ -44,6 +44,16 @@ export function readXMatrix(values: readonly string[]): readonly XMatrix[] {
   return all;
 }
 
+/** Throws `PINYON_ORIGIN` or `PINYON_DESTINATION` unless the signatures are of the server that sends, for the one that it sends to. */
+export function requireParties(signatures: readonly XMatrix[], sender: string, receiver: string): void {
+  for (const { origin, destination } of signatures) {
+    if (origin !== sender) throw new FederationError("PINYON_ORIGIN", `signed by ${origin}, sent by ${sender}`);
+    if (destination !== receiver) {
+      throw new FederationError("PINYON_DESTINATION", `signed for ${destination}, sent to ${receiver}`);
+    }
+  }
+}
+
 /**
  * The value that says the same in the form that every homeserver reads: Dendrite's reader knows the scheme in this case only,
  * and Synapse's no empty elements. No value needs an escape.

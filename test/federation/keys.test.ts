@@ -1,6 +1,12 @@
+import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
+import { json } from "node:stream/consumers";
 import t from "tap";
+import { KEY_TIMEOUT_MS } from "../../src/federation/config.js";
+import { VirtualTimers } from "../link/timers.js";
+import { until } from "../link/until.js";
 import { TestNetwork } from "./network.js";
-import { ask, codeOf, KEY_ID, startServer } from "./server.js";
+import { addressOf, ask, codeOf, headersOf, KEY_ID, startServer } from "./server.js";
 import { keyResponseOf, signingServer } from "./signing-server.js";
 
 const SERVER = "/_matrix/key/v2/server";
@@ -66,4 +72,23 @@ t.test("keys are asked for uncompressed", async (t) => {
   const b = await startServer(t, network);
   await ask(a, b.name, { path: SERVER, headers: { "accept-encoding": "gzip" } });
   t.equal(b.asked[0]?.headers["accept-encoding"], "identity");
+});
+
+t.test("a question for keys that stops in its middle is given up, and others are answered", async (t) => {
+  const timers = new VirtualTimers();
+  const network = new TestNetwork();
+  const a = await startServer(t, network, { timers });
+  const b = await startServer(t, network);
+  const headers = { ...headersOf(a, b.name, "POST", QUERY, {}), "content-length": "100" };
+  const half = request({ ...addressOf(a), method: "POST", path: `https://${b.name}${QUERY}`, headers });
+  half.on("error", () => {});
+  const told = once(half, "response") as Promise<[IncomingMessage]>;
+  half.write('{"server_keys":');
+  await until("it is asked", () => a.federation.stats.outboundRequests === 1);
+  t.equal((await ask(a, b.name, { path: SERVER })).status, 200);
+  timers.advance(KEY_TIMEOUT_MS);
+  const [answer] = await told;
+  t.equal(answer.statusCode, 504);
+  t.match(await json(answer), { errcode: "PINYON_TIMEOUT" });
+  t.equal(a.federation.stats.outboundErrors.PINYON_TIMEOUT, 1);
 });

@@ -87,7 +87,9 @@ export async function disconnect(kind: Kind, options: DisconnectOptions, command
     print("", "Nothing was changed: --apply does it. Secrets are not shown.");
   } else {
     print(`Disconnected ${KIND_NAMES[kind]}.`, ...files.map(({ path }) => `  as before: ${path}`));
-    if (kept !== null) print(`The homeserver made in ${kept} stays; delete the folder if you need it no more.`);
+    if (kept !== null) {
+      print(`The homeserver made in ${kept} stays: \`connect\` with --config joins it again.`);
+    }
     print("Start the node and the homeserver again for this to take effect.");
   }
 }

@@ -7,7 +7,8 @@ import type { FileChange, Plan } from "./plan.js";
 import { type ConnectRecord, recordPath } from "./record.js";
 
 const FOLDER_MODE = 0o700;
-const BACKUP_SUFFIX = ".before-pinyon";
+/** What the name of a copy ends with. */
+export const BACKUP_SUFFIX = ".before-pinyon";
 
 /** Changes the files of a plan: each is copied beside itself first. What fails on the way leaves everything as it was. */
 export async function applyPlan(stateFolder: string, plan: Plan): Promise<ConnectRecord> {

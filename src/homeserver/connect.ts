@@ -14,6 +14,7 @@ import { KIND_NAMES } from "./kind.js";
 import type { OwnNode } from "./own-node.js";
 import { editText, type FileChange, marks, NEW_MARKS, nodeConfigChange, type Plan } from "./plan.js";
 import { requireUnconnected } from "./record.js";
+import { shellWord } from "./shell.js";
 import { readText } from "./text-file.js";
 
 /** The port of a homeserver's plain HTTP listener where nothing else is said. */
@@ -40,7 +41,10 @@ export async function planConnect(
   const found = await homeserver.examine(file, node);
   const meeting: Join = {
     url: found.url ?? ownUrl(options.port),
-    listen: await listenEndpoint(homeserver, options.listen),
+    listen:
+      options.listen === undefined && found.listen !== undefined
+        ? found.listen
+        : await listenEndpoint(homeserver, options.listen),
     secret: found.secret ?? newSecret(),
   };
   const settings = homeserver.settings(meeting, file.values);
@@ -70,7 +74,7 @@ export async function planNew(
 ): Promise<Plan> {
   await requireUnconnected(node.folder);
   const folder = resolve(target);
-  await refuseFull(folder);
+  await refuseFull(folder, homeserver.configName);
   const url = ownUrl(options.port);
   await requireFree(url, "choose another port for the homeserver with --port");
   const meeting: Join = { url, listen: await listenEndpoint(homeserver, options.listen), secret: newSecret() };
@@ -123,11 +127,18 @@ function newSecret(): string {
   return randomBytes(SECRET_BYTES).toString("hex");
 }
 
-async function refuseFull(folder: string): Promise<void> {
+async function refuseFull(folder: string, configName: string): Promise<void> {
   const expected = "expected an empty folder, or none";
   try {
-    const [first] = await readdir(folder);
-    if (first !== undefined) throw homeserverError(HomeserverCode.FOLDER, `${folder}: it holds ${first}: ${expected}`);
+    const names = await readdir(folder);
+    if (names.length > 0) {
+      const isThere = names.includes(configName);
+      const instead = isThere
+        ? `; the homeserver in it is connected by --config ${shellWord(join(folder, configName))}`
+        : "";
+      const found = isThere ? configName : names[0];
+      throw homeserverError(HomeserverCode.FOLDER, `${folder}: it holds ${found}: ${expected}${instead}`);
+    }
   } catch (error) {
     if (systemCode(error) === "ENOENT") return;
     if (systemCode(error) !== "ENOTDIR") throw error;

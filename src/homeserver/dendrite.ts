@@ -40,5 +40,5 @@ async function examine(file: ConfigFile, node: OwnNode): Promise<Found> {
   const key = global["private_key"];
   const keyFile = besideFile(file, typeof key === "string" ? key : "matrix_key.pem");
   await requireKey(keyFile, pemSeed, node, `\`${keyPemCommand(keyPath(node.folder))} > ${shellWord(keyFile)}\``);
-  return { url: undefined, secret: undefined };
+  return { url: undefined, listen: undefined, secret: undefined };
 }

@@ -17,6 +17,7 @@ export interface Join {
 /** What a configuration that is there says of the join; undefined: it is for us to choose. */
 export interface Found {
   readonly url: Endpoint | undefined;
+  readonly listen: Endpoint | undefined;
   readonly secret: string | undefined;
 }
 

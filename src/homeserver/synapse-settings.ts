@@ -1,4 +1,5 @@
-import type { Endpoint } from "../daemon/endpoint.js";
+import { type Endpoint, parseEndpoint } from "../daemon/endpoint.js";
+import { isMapping } from "./examine.js";
 import type { Join } from "./homeserver.js";
 import type { Setting, YamlValue } from "./yaml-edit.js";
 
@@ -29,4 +30,11 @@ export function synapseSettings({ listen, secret }: Pick<Join, "listen" | "secre
 
 function instance(listen: Endpoint): YamlValue {
   return "path" in listen ? { path: listen.path } : { host: listen.host, port: listen.port };
+}
+
+/** The inverse of `instance`; undefined where a person wrote something else. */
+export function instanceEndpoint(value: unknown): Endpoint | undefined {
+  if (!isMapping(value)) return undefined;
+  const { path, host, port } = value;
+  return parseEndpoint(typeof path === "string" ? `unix:${path}` : `${host}:${port}`);
 }

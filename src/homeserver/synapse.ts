@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { isCredential } from "../daemon/config.js";
 import type { Endpoint } from "../daemon/endpoint.js";
 import { keyPath } from "../daemon/key-file.js";
+import { BACKUP_SUFFIX } from "./apply.js";
 import type { ConfigFile } from "./config-file.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
@@ -9,7 +11,7 @@ import type { OwnNode } from "./own-node.js";
 import { shellWord } from "./shell.js";
 import { signingSeed } from "./synapse-key.js";
 import { newSynapse } from "./synapse-new.js";
-import { INSTANCE, synapseSettings } from "./synapse-settings.js";
+import { INSTANCE, instanceEndpoint, synapseSettings } from "./synapse-settings.js";
 import { readText } from "./text-file.js";
 import type { YamlMapping } from "./yaml-edit.js";
 
@@ -41,9 +43,9 @@ async function examine(file: ConfigFile, node: OwnNode): Promise<Found> {
   if (typeof name !== "string") throw notOf("synapse", file);
   refuseWorkerFile(file);
   requireName(file, name, node);
-  refuseRestricted(file);
+  const listen = wayOut(file);
   await requireSigningKey(file, name, node);
-  return { url: findListener(file), secret: await replicationSecret(file) };
+  return { url: findListener(file), listen, secret: await replicationSecret(file) };
 }
 
 /** A worker's own file is read after the common one and overrides it, so that the settings would be made for that worker alone. */
@@ -55,22 +57,34 @@ function refuseWorkerFile({ path, values }: ConfigFile): void {
   );
 }
 
-function refuseRestricted({ path, values }: ConfigFile): void {
+/**
+ * Where the file hands its federation to a node already: what `connect --new` made stays as it is after `disconnect`, and may be
+ * connected again. Throws where its way out is another one, or there is a copy to put back.
+ */
+function wayOut({ path, values }: ConfigFile): Endpoint | undefined {
   const found = values["outbound_federation_restricted_to"];
-  const instances = values["instance_map"];
-  if (Array.isArray(found) && found.length > 0) {
-    const isOurs = found.length === 1 && found[0] === INSTANCE;
+  const instances = values["instance_map"] ?? undefined;
+  const isRestricted = Array.isArray(found) && found.length > 0;
+  const isOurs = isRestricted && found.length === 1 && found[0] === INSTANCE;
+  if (isRestricted && !isOurs) {
     throw homeserverError(
-      isOurs ? HomeserverCode.CONNECTED : HomeserverCode.WORKERS,
-      isOurs
-        ? `${path}: it hands its federation to a node already: \`disconnect\` it with that node's --state, or put its copy (*.before-pinyon) back`
-        : `${path}: \`outbound_federation_restricted_to\` is ${JSON.stringify(found)}, and there can be one way out only: let this node take the place of those workers: delete that line, and their \`federation_sender_instances\` may stay`,
+      HomeserverCode.WORKERS,
+      `${path}: \`outbound_federation_restricted_to\` is ${JSON.stringify(found)}, and there can be one way out only: let this node take the place of those workers: delete that line, and their \`federation_sender_instances\` may stay`,
     );
   }
-  if (instances === undefined || instances === null) return;
-  if (!isMapping(instances)) throw unmerged(path, "`instance_map` is no mapping");
-  if (INSTANCE in instances)
+  if (instances !== undefined && !isMapping(instances)) throw unmerged(path, "`instance_map` is no mapping");
+  const instance = instances?.[INSTANCE];
+  if (!isOurs) {
+    if (instance === undefined) return undefined;
     throw unmerged(path, `\`instance_map\` has an instance \`${INSTANCE}\` already: rename it`);
+  }
+  if (existsSync(path + BACKUP_SUFFIX)) {
+    throw homeserverError(
+      HomeserverCode.CONNECTED,
+      `${path}: it hands its federation to a node already: \`disconnect\` it with that node's --state, or put its copy (*${BACKUP_SUFFIX}) back`,
+    );
+  }
+  return instanceEndpoint(instance);
 }
 
 function unmerged(path: string, why: string): Error {

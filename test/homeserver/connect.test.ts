@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -15,6 +16,7 @@ import t from "tap";
 import { readConfig } from "../../src/daemon/config-file.js";
 import { applyPlan } from "../../src/homeserver/apply.js";
 import { keyPem } from "../../src/homeserver/dendrite-key.js";
+import { applyDisconnect, planDisconnect } from "../../src/homeserver/disconnect.js";
 import type { Kind } from "../../src/homeserver/kind.js";
 import { requireUnconnected } from "../../src/homeserver/record.js";
 import { readYaml } from "../../src/homeserver/yaml-edit.js";
@@ -187,12 +189,6 @@ t.test("each file that cannot be connected is refused with its code and reason, 
       "FILE",
       /gone\.txt: there is no such file/,
       (name) => synapseYaml(name, "worker_replication_secret_path: gone.txt"),
-    ],
-    [
-      "connected to a node",
-      "CONNECTED",
-      /it hands its federation to a node already/,
-      (name) => synapseYaml(name, "outbound_federation_restricted_to: [overlay]"),
     ],
     [
       "no listener",
@@ -384,6 +380,34 @@ t.test("a second connect is refused, also where the node's config has a homeserv
   const other = await synapse(t);
   writeFileSync(other.place.config, 'homeserver: {url: "http://127.0.0.1:1", secret: 0123456789abcdef-}\n');
   await t.rejects(other.place.plan("synapse", other.file), { code, message: /`homeserver` is set already/ });
+});
+
+t.test("a homeserver that connect made is connected again after disconnect: its own file stays as it is", async (t) => {
+  for (const kind of ["synapse", "dendrite"] as const) {
+    const place = await Place.make(t);
+    const folder = join(place.folder, "new");
+    const made = await place.planNew(kind, folder, { port: 18_998 });
+    const record = await applyPlan(place.state, made);
+    await applyDisconnect(place.state, await planDisconnect(record));
+    t.equal(readConfig(place.config).homeserver, undefined);
+    const full = { code: "PINYON_HOMESERVER_FOLDER", message: /is connected by --config .*\.yaml/ };
+    await t.rejects(place.planNew(kind, folder, { port: 18_998 }), full);
+
+    const again = await place.plan(kind, made.config, { port: 18_998 });
+    t.notOk(again.files.some(({ path }) => path === made.config));
+    await applyPlan(place.state, again);
+    t.match(again.join, kind === "synapse" ? made.join : { url: made.join.url });
+    t.match(readConfig(place.config).homeserver, again.join);
+  }
+});
+
+t.test("a Synapse that another node's connect changed is refused while there is a copy to put back", async (t) => {
+  const { place, file } = await synapse(t);
+  await applyPlan(place.state, await place.plan("synapse", file));
+  rmSync(join(place.state, "homeserver.json"));
+  writeFileSync(place.config, "");
+  const code = "PINYON_HOMESERVER_CONNECTED";
+  await t.rejects(place.plan("synapse", file), { code, message: /it hands its federation to a node already/ });
 });
 
 t.test("a file that cannot be written leaves all as it was", async (t) => {

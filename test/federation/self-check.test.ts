@@ -1,7 +1,6 @@
 import { once } from "node:events";
-import type { IncomingMessage, ServerResponse } from "node:http";
-import { connect } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import t, { type Test } from "tap";
 import { verifyAuthorization } from "../../src/federation/signing.js";
 import { readXMatrix } from "../../src/federation/x-matrix.js";
@@ -136,14 +135,12 @@ t.test("a homeserver with another secret is told so", async (t) => {
 
 t.test("a homeserver that does not trust the node's certificate is told so", async (t) => {
   const fetchKeys = async (server: TestServer, name: string) => {
-    const credential = Buffer.from(`pinyon:${SECRET}`).toString("base64");
-    const socket = connect(addressOf(server));
-    socket.write(`CONNECT ${name}:8448 HTTP/1.1\r\nProxy-Authorization: Basic ${credential}\r\n\r\n`);
-    await once(socket, "data");
-    connectTls({ socket, servername: name }).on("error", () => {});
-    // It sees the certificate, and goes.
-    await once(socket, "data");
-    socket.destroy();
+    const headers = { "proxy-authorization": `Bearer ${SECRET}` };
+    const asking = request({ ...addressOf(server), method: "CONNECT", path: `${name}:8448`, headers }).end();
+    const [, socket] = (await once(asking, "connect")) as [unknown, Socket];
+    // The alert of TLS for a certificate of an unknown authority.
+    socket.resume().write(Buffer.from("15030100020230", "hex"));
+    await once(socket, "close");
     throw new Error("x509: certificate signed by unknown authority");
   };
   t.match(

@@ -70,10 +70,10 @@ export const WAKE_BACK_OFF: BackOff = { firstMs: 2_000, maxMs: 30_000 };
 export const WAKE_TRIES_MAX = 5;
 /**
  * Wake-ups, and what asks for them, begin this far apart, in ms. A hundred recent peers are woken in 20 s, 512 that owe are asked in 103 s;
- * with `WAKE_TIMEOUT_MS` and a handshake of 10 s no more than 125 of each are under way.
+ * with `WAKE_TIMEOUT_MS`, or two `KEY_TIMEOUT_MS`, and a handshake of 10 s no more than 130 of each are under way.
  */
 export const WAKE_GAP_MS = 200;
-/** Time for one wake-up, or for asking for one, in ms, beside that of a handshake. */
+/** Time for asking for a wake-up, in ms, beside that of a handshake. */
 export const WAKE_TIMEOUT_MS = 15_000;
 /** What nodes that return together begin with is spread over so long, in ms. */
 export const WAKE_JITTER_MS = 2_000;
@@ -85,8 +85,8 @@ export const ASKED_JITTER_MS = 500;
 export const ASKED_WINDOW_MS = 10_000;
 export const ASKED_MAX = 100;
 /**
- * These wake-ups begin this far apart, in ms: twenty a second, as many as may be asked for. With `WAKE_TIMEOUT_MS` and a handshake of
- * 10 s, 500 are under way where every one hangs.
+ * These wake-ups begin this far apart, in ms: twenty a second, as many as may be asked for. With two `KEY_TIMEOUT_MS` and a
+ * handshake of 10 s, 520 are under way where every one hangs.
  */
 export const ASKED_GAP_MS = 50;
 /** What is kept on disk is written at most so often, in ms: for a change of who is on the lists, and for one of their order alone. */

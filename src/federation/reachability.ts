@@ -79,7 +79,7 @@ export class Reachability {
     this.#away.set(name, { sinceMs: row.sinceMs, failedMs: nowMs, failures, retryMs, trying: false });
   }
 
-  /** It answered, opened a session, or asked this node. */
+  /** It answered, or asked this node. */
   handleAlive(name: string): void {
     if (this.#away.delete(name)) this.onBack?.(name);
   }

@@ -52,7 +52,7 @@ export interface WakeUpsOptions {
   readonly kept: KeptWakeUps;
   /**
    * Sends a transaction without content, signed, to the homeserver of that name: by it that learns that ours is back, and delivers what it
-   * holds for it. True where it answered 200. It settles by itself, within `WAKE_TIMEOUT_MS` and a handshake.
+   * holds for it. True where it answered 200. It settles by itself, within two `KEY_TIMEOUT_MS` and a handshake.
    */
   readonly sendSigned: (name: string) => Promise<boolean>;
 }

@@ -101,7 +101,7 @@ t.test("a node that is dialled as soon as it listens wakes the servers that it h
   await until("A's homeserver is woken", () =>
     a.asked.some(({ method, url }) => method === "PUT" && url?.startsWith(SEND)),
   );
-  t.equal(nodeB.federation?.stats.wakeUpsSent, 1);
+  await until("B has heard that it was", () => nodeB.federation?.stats.wakeUpsSent === 1);
   t.equal(nodeA.faults + nodeB.faults, 0);
 });
 

@@ -80,7 +80,7 @@ export class LocalListener {
 
   private constructor(options: LocalListenerOptions) {
     this.#options = options;
-    this.#tcp = createTcpServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+    this.#tcp = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     this.#tcp.maxConnections = OUTBOUND_REQUESTS_MAX + REFUSALS_MAX;
     this.#tcp.on("drop", () => options.stats.connectionsRefused++);
     this.#http = newHttpServer();

@@ -174,6 +174,7 @@ export class Daemon {
       overlay: this.#remotes,
       timers: this.clock,
       warn: (text) => this.warn(text),
+      onFault: (error) => this.handleFault(error),
     });
     this.#remotes.onRequest = (...request) => federation.handleRequest(...request);
     return federation;

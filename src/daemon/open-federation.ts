@@ -21,11 +21,12 @@ export interface FederationParts {
   readonly timers: Timers;
   /** Told in a sentence what a person should look at. */
   readonly warn: (text: string) => void;
+  readonly onFault: (error: unknown) => void;
 }
 
 /** Starts federation with what it keeps in the state folder. Throws `PINYON_LISTEN`, and `PINYON_STATE` where that cannot be used. */
 export async function openFederation(parts: FederationParts): Promise<Federation> {
-  const { folder, config, name, seed, overlay, timers, warn } = parts;
+  const { folder, config, name, seed, overlay, timers, warn, onFault } = parts;
   const { homeserver } = config;
   try {
     return await Federation.start({
@@ -41,6 +42,7 @@ export async function openFederation(parts: FederationParts): Promise<Federation
       keptWakeUps: new KeptFile(join(folder, "wake-ups"), WakeUpStateSchema, { recent: [], owed: [] }, warn),
       timers,
       random: Math.random,
+      onFault,
     });
   } catch (error) {
     throw startError(error, parts);

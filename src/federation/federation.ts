@@ -34,6 +34,8 @@ export interface FederationOptions {
   readonly timers: Timers;
   /** From 0 to below 1. */
   readonly random: () => number;
+  /** Told what was thrown that should not have been; its request was answered with `PINYON_INTERNAL`. */
+  readonly onFault: (error: unknown) => void;
 }
 
 export interface HomeserverOptions {
@@ -81,7 +83,7 @@ export class Federation {
     readonly stats: FederationStats,
     keyFiles: KeyFiles,
   ) {
-    const { name, seed, overlay, homeserver, keptWakeUps, timers, random } = options;
+    const { name, seed, overlay, homeserver, keptWakeUps, timers, random, onFault } = options;
     this.#options = options;
     this.#signer = new Signer(seed, name);
     this.homeserver = homeserver && new Homeserver(homeserver.url, timers);
@@ -99,7 +101,7 @@ export class Federation {
     reachability.onBack = (server) => wakeUps.handleBack(server);
     this.#reachability = reachability;
     this.#wakeUps = wakeUps;
-    this.#inbound = new Inbound({ name, homeserver: this.homeserver, reachability, wakeUps, stats, timers });
+    this.#inbound = new Inbound({ name, homeserver: this.homeserver, reachability, wakeUps, stats, timers, onFault });
     this.#outbound = new Outbound({
       name,
       servers: this.#servers,
@@ -109,6 +111,7 @@ export class Federation {
       fastRetries: homeserver?.fastRetries ?? false,
       stats,
       timers,
+      onFault,
     });
     if (this.homeserver !== undefined) this.homeserver.onBack = () => wakeUps.handleConnected();
   }

@@ -91,10 +91,9 @@ export function isFinalStatus(status: number): boolean {
 }
 
 /** One request that goes wrong says nothing of the next one; a connection that cannot be made does. */
-function homeserverError(error: Error & { syscall?: string }): FederationError {
+function homeserverError(error: Error & { syscall?: string; code?: string }): FederationError {
   if (error instanceof FederationError) return error;
   const isDown = error.syscall === "connect" || error.syscall === "getaddrinfo";
-  return new FederationError(isDown ? "PINYON_HOMESERVER" : "PINYON_HOMESERVER_ANSWER", error.message, {
-    cause: error,
-  });
+  // Not the message: it would tell other nodes where the homeserver listens.
+  return new FederationError(isDown ? "PINYON_HOMESERVER" : "PINYON_HOMESERVER_ANSWER", error.code, { cause: error });
 }

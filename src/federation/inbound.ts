@@ -21,6 +21,7 @@ export interface InboundOptions {
   readonly wakeUps: WakeUps;
   readonly stats: FederationStats;
   readonly timers: Timers;
+  readonly onFault: (error: unknown) => void;
 }
 
 /** A request of another server that may go on. */
@@ -45,7 +46,7 @@ export class Inbound {
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
   ): Promise<void> {
-    const { stats } = this.#options;
+    const { stats, onFault } = this.#options;
     const question = http2Question(request);
     stats.inboundRequests++;
     this.#open++;
@@ -56,6 +57,7 @@ export class Inbound {
     } catch (thrown) {
       const error = federationErrorOf(thrown);
       stats.inboundErrors[error.code]++;
+      if (error.code === "PINYON_INTERNAL") onFault(thrown);
       question.fail(error);
     } finally {
       this.#open--;

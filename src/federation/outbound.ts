@@ -26,6 +26,7 @@ export interface OutboundOptions {
   readonly fastRetries: boolean;
   readonly stats: FederationStats;
   readonly timers: Timers;
+  readonly onFault: (error: unknown) => void;
 }
 
 /** A request of the homeserver that may go on. */
@@ -46,7 +47,7 @@ export class Outbound {
   }
 
   async handle(outbound: OutboundRequest): Promise<void> {
-    const { stats } = this.#options;
+    const { stats, onFault } = this.#options;
     const question = http1Question(outbound.request, outbound.response);
     stats.outboundRequests++;
     this.#open++;
@@ -57,6 +58,7 @@ export class Outbound {
     } catch (thrown) {
       const error = federationErrorOf(thrown);
       stats.outboundErrors[error.code]++;
+      if (error.code === "PINYON_INTERNAL") onFault(thrown);
       question.fail(error);
     } finally {
       this.#open--;

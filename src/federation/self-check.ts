@@ -66,7 +66,8 @@ export async function selfCheck(options: SelfCheckOptions): Promise<CheckStep[]>
 
 async function checkListener({ homeserver }: SelfCheckOptions): Promise<string> {
   const { status } = await homeserver.ask({ ...GET, path: "/_matrix/federation/v1/version" }).catch((error: Error) => {
-    throw new Error(`it does not answer (${error.message}): start the homeserver; its log says why where it does not`);
+    const { message } = error.cause instanceof Error ? error.cause : error;
+    throw new Error(`it does not answer (${message}): start the homeserver; its log says why where it does not`);
   });
   if (status === 200) return "it answers";
   throw new Error(

@@ -182,6 +182,7 @@ t.test("a homeserver that is down is told at once, also to who sends a large bod
   const body = { pdus: ["x".repeat(3_000_000)] };
   const told = await ask(a, b.name, { method: "PUT", path: `${SEND}1`, body });
   t.same([told.status, codeOf(told)], [502, "PINYON_HOMESERVER"]);
+  t.notMatch(told.body, /127\.0\.0\.1/, "not where it listens");
   t.equal(b.federation.stats.inboundErrors.PINYON_HOMESERVER, 1);
   t.ok(b.federation.homeserver?.isDown);
   await mustSettle(t, network, [a, b]);

@@ -44,6 +44,9 @@ t.test("a node that serves no homeserver says so, and counts as one whose homese
     keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {}, written: async () => {} },
     timers: new Clock(),
     random: Math.random,
+    onFault: (error) => {
+      throw error;
+    },
   });
   t.teardown(() => federation.stop());
   t.equal(federation.address(), undefined);

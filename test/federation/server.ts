@@ -81,6 +81,9 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     keptWakeUps: { load: async () => wakeUps, save: () => {}, written: async () => {} },
     timers,
     random: Math.random,
+    onFault: (error) => {
+      throw error;
+    },
   });
   t.teardown(() => federation.stop());
   node.handler = (...asking) => federation.handleRequest(...asking);

@@ -9,6 +9,11 @@ export const OUTBOUND_REQUESTS_MAX = 1_000;
  * homeserver does not read. With fewer connections a few nodes whose requests never end would have others wait.
  */
 export const INBOUND_REQUESTS_MAX = 1_000;
+/**
+ * Of the room that is left one node may have one part in so many: the 100 that HTTP/2 lets it ask at once where there is little to do.
+ * Eleven nodes that take all they can leave a quarter; it takes some forty to leave nobody any.
+ */
+export const INBOUND_PARTS = 8;
 /** Time after which a connection to the homeserver that carries nothing is closed, in ms. */
 export const HOMESERVER_IDLE_MS = 10_000;
 /** A homeserver that is down is looked for this often, in ms. */

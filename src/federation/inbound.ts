@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { INBOUND_REQUESTS_MAX } from "./config.js";
+import { INBOUND_PARTS, INBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
 import { checkRawHeaders, headerValues, passRequestHeaders, passResponseHeaders } from "./headers.js";
@@ -34,7 +34,9 @@ interface Incoming {
 /** What other nodes ask of the homeserver: checked, and passed to it as the server that the session proves. */
 export class Inbound {
   readonly #options: InboundOptions;
+  /** Requests under way: all, and by the key of the node that made them. */
   #open = 0;
+  readonly #openByNode = new Map<string, number>();
 
   constructor(options: InboundOptions) {
     this.#options = options;
@@ -48,10 +50,11 @@ export class Inbound {
   ): Promise<void> {
     const { stats, onFault } = this.#options;
     const question = http2Question(request);
+    const node = Buffer.from(remote.key).toString("hex");
     stats.inboundRequests++;
-    this.#open++;
+    this.#countOpen(node, 1);
     try {
-      if (this.#open > INBOUND_REQUESTS_MAX) throw new FederationError("PINYON_BUSY");
+      if (!this.#hasRoom(node)) throw new FederationError("PINYON_BUSY");
       await this.#pass(await this.#check(remote, question, headers, rawHeaders), question);
       stats.inboundAnswers++;
     } catch (thrown) {
@@ -60,8 +63,23 @@ export class Inbound {
       if (error.code === "PINYON_INTERNAL") onFault(thrown);
       question.fail(error);
     } finally {
-      this.#open--;
+      this.#countOpen(node, -1);
     }
+  }
+
+  /**
+   * One node may have a part of what others leave: whoever asks for little finds room where a few whose requests never end take all
+   * that they can (Choudhury and Hahne, "Dynamic Queue Length Thresholds").
+   */
+  #hasRoom(node: string): boolean {
+    return this.#openByNode.get(node)! * INBOUND_PARTS <= INBOUND_REQUESTS_MAX - this.#open;
+  }
+
+  #countOpen(node: string, change: 1 | -1): void {
+    this.#open += change;
+    const ofNode = (this.#openByNode.get(node) ?? 0) + change;
+    if (ofNode === 0) this.#openByNode.delete(node);
+    else this.#openByNode.set(node, ofNode);
   }
 
   async #check(

@@ -4,7 +4,7 @@ import { nameToKey } from "../wire/name.js";
 import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { Homeserver } from "./homeserver.js";
 import { Inbound } from "./inbound.js";
-import { type KeyFiles, KeyFolder } from "./key-files.js";
+import { KeyFolder } from "./key-folder.js";
 import { KeyResponses } from "./key-responses.js";
 import type { ListenAddress } from "./listen-address.js";
 import { LocalCa, type LocalCaFiles } from "./local-ca.js";
@@ -81,7 +81,7 @@ export class Federation {
   private constructor(
     options: FederationOptions,
     readonly stats: FederationStats,
-    keyFiles: KeyFiles,
+    keyFolder: KeyFolder,
   ) {
     const { name, seed, overlay, homeserver, keptWakeUps, timers, random, onFault } = options;
     this.#options = options;
@@ -105,7 +105,7 @@ export class Federation {
     this.#outbound = new Outbound({
       name,
       servers: this.#servers,
-      keys: new KeyResponses({ files: keyFiles, stats, wallMs: Date.now }),
+      keys: new KeyResponses({ files: keyFolder, stats, wallMs: Date.now }),
       reachability,
       wakeUps,
       fastRetries: homeserver?.fastRetries ?? false,

@@ -2,12 +2,12 @@ import { isServerName, nameToKey } from "../wire/name.js";
 import { KEY_BODY_BYTES_MAX, KEY_RESPONSE_BYTES_MAX, KEY_VALIDITY_MAX_MS } from "./config.js";
 import { FederationError } from "./errors.js";
 import { canonicalJson, isJsonObject, type JsonObject, memberOf, parseJsonObject } from "./json.js";
-import type { KeyFiles } from "./key-files.js";
+import type { KeyFolder } from "./key-folder.js";
 import { keyIdsOf, verifyJson } from "./signing.js";
 import type { FederationStats } from "./stats.js";
 
 export interface KeyResponsesOptions {
-  readonly files: KeyFiles;
+  readonly files: KeyFolder;
   readonly stats: FederationStats;
   /** The time of day, in ms since 1970. */
   readonly wallMs: () => number;
@@ -31,7 +31,7 @@ const KNOWN_IN_ANY_CASE = /^(?:old_verify_keys|server_name|signatures|valid_unti
  * that are genuine are kept, and serve while their server is away.
  */
 export class KeyResponses {
-  readonly #files: KeyFiles;
+  readonly #files: KeyFolder;
   readonly #stats: FederationStats;
   readonly #wallMs: () => number;
 

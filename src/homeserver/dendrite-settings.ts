@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import { formatEndpoint } from "../daemon/endpoint.js";
+import { CREDENTIAL_USER } from "../federation/credential.js";
 import type { Join } from "./homeserver.js";
 import type { Setting } from "./yaml-edit.js";
 
 /** The file with the environment that Dendrite is started in. */
 export const DENDRITE_ENVIRONMENT = "pinyon.env";
-/** The user's name in the HTTPS_PROXY that Dendrite is given. */
-const PROXY_USER = "pinyon";
 
 /**
  * What makes Dendrite ask a server itself for its keys, which the node answers for and verifies by the name, and nobody
@@ -27,7 +26,7 @@ export function dendriteEnvironment(stateFolder: string, { listen, secret }: Joi
   return [
     "# Written by `pinyon homeserver connect dendrite`. Dendrite must be started with these variables:",
     "# `EnvironmentFile=` in its systemd unit, or `set -a; . FILE; set +a` in a shell.",
-    `HTTPS_PROXY=http://${PROXY_USER}:${secret}@${formatEndpoint(listen)}`,
+    `HTTPS_PROXY=http://${CREDENTIAL_USER}:${secret}@${formatEndpoint(listen)}`,
     "NO_PROXY=localhost,127.0.0.1,::1",
     `SSL_CERT_FILE=${caPath(stateFolder)}`,
     "",
@@ -35,6 +34,6 @@ export function dendriteEnvironment(stateFolder: string, { listen, secret }: Joi
 }
 
 /** The certificate authority of a node, for the names of the overlay. */
-export function caPath(stateFolder: string): string {
+function caPath(stateFolder: string): string {
   return join(stateFolder, "ca.pem");
 }

@@ -75,7 +75,7 @@ export async function nodeConfigChange(
 }
 
 /** What stands in pinyon.yaml. */
-export function nodeSettings({ fastRetries }: Homeserver, { url, listen, secret }: Join): Setting[] {
+function nodeSettings({ fastRetries }: Homeserver, { url, listen, secret }: Join): Setting[] {
   const set = (key: string, value: string | boolean): Setting => ({ path: ["homeserver", key], value });
   return [
     set("url", formatHttpUrl(url)),

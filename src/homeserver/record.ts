@@ -35,7 +35,7 @@ export function recordPath(folder: string): string {
 }
 
 /** What `connect` did last and nobody undid; undefined: nothing. */
-export async function readRecord(folder: string): Promise<ConnectRecord | undefined> {
+async function readRecord(folder: string): Promise<ConnectRecord | undefined> {
   const path = recordPath(folder);
   try {
     return RecordSchema.parse(JSON.parse(await readFile(path, "utf8")));

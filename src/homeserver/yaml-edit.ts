@@ -84,7 +84,7 @@ export function withSettings(text: string, settings: readonly Setting[], marks: 
 }
 
 /** Settings as lines of YAML, for a new file or the end of one. */
-export function settingLines(settings: readonly Setting[]): string[] {
+function settingLines(settings: readonly Setting[]): string[] {
   const sections = new Map<string, YamlValue>();
   for (const { path, value } of settings) {
     const [key, child] = path;

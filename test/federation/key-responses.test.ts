@@ -5,7 +5,7 @@ import t, { type Test } from "tap";
 import { KEY_BODY_BYTES_MAX, KEY_RESPONSE_BYTES_MAX, KEY_VALIDITY_MAX_MS } from "../../src/federation/config.js";
 import { FederationError } from "../../src/federation/errors.js";
 import { parseJsonObject } from "../../src/federation/json.js";
-import { KeyFolder } from "../../src/federation/key-files.js";
+import { KeyFolder } from "../../src/federation/key-folder.js";
 import { KeyResponses, namesOfQuery } from "../../src/federation/key-responses.js";
 import { unpaddedBase64 } from "../../src/federation/signing.js";
 import { newFederationStats } from "../../src/federation/stats.js";

@@ -4,14 +4,6 @@ import { isServerName } from "../wire/name.js";
 import { KEY_FILES_MAX, KEY_RESPONSE_BYTES_MAX } from "./config.js";
 import type { FederationStats } from "./stats.js";
 
-/** Where key responses are kept: one text a server name. */
-export interface KeyFiles {
-  /** The text of `name`; undefined where there is none. */
-  read(name: string): Promise<string | undefined>;
-  /** Replaces the text of `name` whole. Rejects where it could not be kept. */
-  write(name: string, text: string): Promise<void>;
-}
-
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 /** No server name begins with a dot. */
@@ -22,7 +14,7 @@ const TEMPORARY = ".new";
  * counted. A name that is no server name of the overlay has no file, so no name leads out of the folder. Nothing waits for the
  * disk: what a power cut damages is found when it is verified, and asked for again.
  */
-export class KeyFolder implements KeyFiles {
+export class KeyFolder {
   /** Names that have a file, the one written first at the front. */
   readonly #names = new Set<string>();
   /** Writes go one after the other. */
@@ -47,6 +39,7 @@ export class KeyFolder implements KeyFiles {
     return folder;
   }
 
+  /** The text of `name`; undefined where there is none, or none that can be read, counted. */
   async read(name: string): Promise<string | undefined> {
     if (!this.#names.has(name)) return undefined;
     try {
@@ -59,6 +52,7 @@ export class KeyFolder implements KeyFiles {
     }
   }
 
+  /** Replaces the text of `name` whole. Rejects, counted, where it cannot be kept. */
   async write(name: string, text: string): Promise<void> {
     if (!isServerName(name)) throw new TypeError(`no server name: ${name}`);
     const write = this.#lastWrite.then(() => this.#replace(name, text));

@@ -102,7 +102,8 @@ export class WakeUps {
     const { recent, owed } = await this.#options.kept.load();
     for (const name of recent.toReversed()) this.#recent.set(name, NEVER_MS);
     for (const { name, toldWallMs } of owed) {
-      this.#owed.set(name, toldWallMs);
+      // A clock that was ahead must not have one owe for longer than that is.
+      this.#owed.set(name, Math.min(toldWallMs, this.#options.wallMs()));
       this.#asks.add(name, this.#options.random() * OWED_BACK_OFF.firstMs);
     }
   }

@@ -167,6 +167,21 @@ t.test("a server that never returns is given up thirty days after the homeserver
   t.same(a.kept.owed, []);
 });
 
+t.test("what was owed by a clock far ahead is given up in its time all the same", async (t) => {
+  const { world, a } = await owing();
+  world.wallAheadMs += 100 * OWED_FOR_MS;
+  a.wakeUps.owe(inventName());
+  await world.pass(2_000);
+  a.stop();
+  world.wallAheadMs -= 100 * OWED_FOR_MS;
+  await a.start();
+  t.equal(a.kept.owed.length, 2);
+  world.wallAheadMs += OWED_FOR_MS;
+  await world.pass(FIVE_MINUTES_MS, 1_000);
+  t.equal(a.stats.wakeUpsGivenUp, 2);
+  t.same(a.kept.owed, []);
+});
+
 t.test("where too many owe, no more are promised; those that do are all looked for within five minutes", async (t) => {
   const world = new WakingWorld();
   const a = await world.join();

@@ -67,10 +67,10 @@ export class Outbound {
 
   #check({ destination, path, request }: OutboundRequest, question: Question): Outgoing {
     const { method = "", rawHeaders } = request;
-    const { kind, isSigned } = classify(method, path);
-    if (kind === "wake") throw new FederationError("PINYON_PATH");
     if (!isServerName(destination)) throw new FederationError("PINYON_CLASSIC_NAME", destination);
     if (destination === this.#options.name) throw new FederationError("PINYON_DESTINATION", "it is this server itself");
+    const { kind, isSigned } = classify(method, path);
+    if (kind === "wake") throw new FederationError("PINYON_PATH");
     const authorization = headerValues(rawHeaders, "authorization");
     const signatures = isSigned || authorization.length > 0 ? readXMatrix(authorization) : [];
     requireParties(signatures, this.#options.name, destination);

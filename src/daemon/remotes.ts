@@ -37,6 +37,7 @@ export class Remotes implements FederationOverlay {
       handler: (request, headers, rawHeaders) => this.onRequest(node, request, headers, rawHeaders),
     });
     const node: RemoteNode = {
+      key: session.remoteKey,
       name: peer.remoteName,
       request: (headers, options) => peer.request(headers, options),
     };

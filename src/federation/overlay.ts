@@ -6,6 +6,7 @@ import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 
 /** Another node, by an open session with it. */
 export interface RemoteNode {
+  readonly key: Uint8Array;
   /** The server name that it stated, which is a name of its key; rejects where the session ended without one. */
   readonly name: Promise<string>;
   /**

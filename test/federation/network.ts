@@ -112,6 +112,7 @@ function open(from: TestNode, to: TestNode): Session {
   const client = http2ClientOver(ours, to.name);
   serve(from, to, theirs);
   const remote: RemoteNode = {
+    key: to.key,
     name: Promise.resolve(to.name),
     request(headers, options) {
       const request = client.request(headers, options);
@@ -128,7 +129,7 @@ function serve(from: TestNode, to: TestNode, wire: Duplex): void {
     to.wireHandler(wire);
     return;
   }
-  const asking: RemoteNode = { name: Promise.resolve(from.name), request: refuse };
+  const asking: RemoteNode = { key: from.key, name: Promise.resolve(from.name), request: refuse };
   http2ServerOver(wire, (request, headers, raw) => {
     to.network.track(request);
     to.handler(asking, request, headers, raw);

@@ -120,6 +120,7 @@ function routerMetrics(status: Read): Metric[] {
       repliesBad: "Replies that do not fit their probe or bear a false signature.",
       inquiriesRefused: "Questions not asked because too many were open.",
       routesFound: "Routes that came into use, a first or a better one.",
+      sparesTaken: "Spares that took the place of a route.",
       routesDead: "Routes given up because nothing came back.",
       routesBroken: "Routes reported broken, or begun on a lost link.",
       searchesFailed: "Searches that ended without a route.",

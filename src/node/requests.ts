@@ -1,6 +1,6 @@
 import type { RouteAnswer } from "../router/paths.js";
+import type { Route } from "../router/route.js";
 import type { Router } from "../router/router.js";
-import type { Route } from "../router/routes.js";
 import { equalBytes, toHex } from "../wire/bytes.js";
 import { ANYONE } from "../wire/probe.js";
 import type { NodeConfig } from "./config.js";

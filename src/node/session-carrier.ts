@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
+import type { Route } from "../router/route.js";
 import type { Router } from "../router/router.js";
-import type { Route } from "../router/routes.js";
 import { SESSION_CODE_TEXT, SessionCode, SessionState } from "../session/codes.js";
 import type { Endpoint } from "../session/endpoint.js";
 import type { SessionEvent } from "../session/events.js";
@@ -20,8 +20,10 @@ import type { NodeEvent } from "./events.js";
 
 /** The way to a key that sessions have packets for. */
 interface Way {
-  /** The route that packets went by last. */
+  /** The route that the session knows of. */
   route: Route | undefined;
+  /** A probing packet goes by a spare, beside the one that goes by the route. */
+  isSpareDue: boolean;
   /** Packets sent by routes that no probe confirmed, since the last that one did. */
   unproved: number;
   /** A search for a route goes on, or failed, and none is begun before this. */
@@ -68,7 +70,9 @@ export class SessionCarrier {
     const way = this.#ways.peek(toHex(route.key));
     if (way === undefined) return;
     way.searchMs = Number.NEGATIVE_INFINITY;
-    if (way.route !== undefined && way.route !== route) this.endpoint.session(route.key)?.handleRouteChanged(nowMs);
+    way.isSpareDue = false;
+    if (way.route !== undefined && way.route !== route)
+      this.endpoint.session(route.key)?.handleRouteChanged(nowMs, route.rttMs);
     if (route.isConfirmed) way.unproved = 0;
     way.route = route;
   }
@@ -126,6 +130,7 @@ export class SessionCarrier {
   #handleEvent(event: SessionEvent, nowMs: number): void {
     switch (event.type) {
       case "path-doubt":
+        this.#way(event.remoteKey).isSpareDue = true;
         this.router.paths.handleRouteDoubt(event.remoteKey, event.ptoCount, nowMs);
         break;
       case "locator": {
@@ -141,8 +146,8 @@ export class SessionCarrier {
 
   /** Bytes before a packet for the key; −1 where it must wait for a route, or for room in the queue of its link. */
   #headroom(key: Uint8Array, nowMs: number): number {
-    const route = this.router.route(key);
     const way = this.#way(key);
+    const route = (way.isSpareDue ? this.router.paths.spare(key) : undefined) ?? this.router.route(key);
     if (route === undefined) {
       this.#search(key, way, nowMs);
       return NO_ROOM;
@@ -156,7 +161,8 @@ export class SessionCarrier {
       return NO_ROOM;
     }
     if (!isProved) way.unproved++;
-    way.route = route;
+    way.isSpareDue = false;
+    way.route ??= route;
     this.#route = route;
     return dataHeaderBytes(route.ports.length);
   }
@@ -174,7 +180,7 @@ export class SessionCarrier {
     const name = toHex(key);
     let way = this.#ways.get(name);
     if (way === undefined) {
-      way = { route: undefined, unproved: 0, searchMs: Number.NEGATIVE_INFINITY };
+      way = { route: undefined, isSpareDue: false, unproved: 0, searchMs: Number.NEGATIVE_INFINITY };
       this.#ways.set(name, way);
     }
     return way;

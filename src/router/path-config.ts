@@ -38,17 +38,21 @@ export interface PathConfig {
   /** Replies with a false signature after which a nonce is void. */
   readonly badRepliesMax: number;
 
-  /** Destinations remembered: as many as there may be sessions, or they would forget each other's. 1.2 KB each: 6.1 MB. */
+  /** Destinations remembered: as many as there may be sessions, or they would forget each other's. 2.6 KB each: 13 MB. */
   readonly destinationsMax: number;
+  /** Routes kept of a destination beside the one in use. */
+  readonly sparesMax: number;
+  /** A route that was given up is not taken in place of another for so long. */
+  readonly shunnedMs: number;
   /** Locators remembered. 1.3 KB each at most: 5.3 MB. */
   readonly locatorsMax: number;
   /** A route counts as used this long after data was sent by it. */
   readonly usedMs: number;
-  /** How often a used route is measured by a SOURCE probe. */
+  /** How often the route in use is measured by a SOURCE probe. */
   readonly refreshMs: number;
-  /** How often a TREE probe looks for a better one than a used route. */
+  /** How often a spare is measured, and a TREE probe looks for a better one than the route in use. */
   readonly relocateMs: number;
-  /** Reports of broken routes that start a search for the destination again: a second, and at once. */
+  /** Reports of broken routes, and changes of the peer's way, that probes follow: a second, and at once, for each destination. */
   readonly reportRatePerS: number;
   readonly reportBurst: number;
   /** After a search that failed the key counts as unreachable for so long, without another probe. */
@@ -76,6 +80,8 @@ export const PATH_DEFAULTS: PathConfig = {
   badRepliesMax: 4,
 
   destinationsMax: 5_120,
+  sparesMax: 2,
+  shunnedMs: 60_000,
   locatorsMax: 4_096,
   usedMs: 10_000,
   refreshMs: 5_000,

@@ -6,7 +6,7 @@ export interface PathStats {
   probesAnswered: number;
   /** Replies that ended a question. */
   repliesTaken: number;
-  /** Replies to a question that had its answer. */
+  /** Replies to a question that had its answer: other ways, where it was not about one. */
   repliesLate: number;
   /** Replies that do not fit their probe or bear a false signature. */
   repliesBad: number;
@@ -14,6 +14,8 @@ export interface PathStats {
   inquiriesRefused: number;
   /** Routes that came into use, a first or a better one. */
   routesFound: number;
+  /** Spares that took the place of a route. */
+  sparesTaken: number;
   /** Routes given up because probes went unanswered or the session doubted them twice. */
   routesDead: number;
   /** Own routes reported broken or begun on a lost link. */
@@ -37,6 +39,7 @@ export function createPathStats(): PathStats {
     repliesBad: 0,
     inquiriesRefused: 0,
     routesFound: 0,
+    sparesTaken: 0,
     routesDead: 0,
     routesBroken: 0,
     searchesFailed: 0,

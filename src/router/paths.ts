@@ -16,7 +16,8 @@ import type { RoutingView } from "./peer.js";
 import { PortBudgets } from "./port-budgets.js";
 import { ProbeRelay } from "./probe-relay.js";
 import { type Answer, type Inquiry, Probes } from "./probes.js";
-import { type Route, type RouteEvent, Routes } from "./routes.js";
+import type { Route } from "./route.js";
+import { type RouteEvent, Routes } from "./routes.js";
 
 /** What the end of a route answered to `probeRoute`. */
 export interface RouteAnswer {
@@ -130,6 +131,11 @@ export class Paths {
     return this.#routes.get(key);
   }
 
+  /** A confirmed route beside the best one. */
+  spare(key: Uint8Array): Route | undefined {
+    return this.#routes.spare(key);
+  }
+
   handleRouteUse(route: Route, nowMs: number): void {
     this.#routes.handleUse(route, nowMs);
   }
@@ -150,7 +156,7 @@ export class Paths {
    */
   probeRoute(ports: Uint16Array, target: Uint8Array, nowMs: number): number {
     if (ports.length === 0) return 0;
-    const inquiry = this.#probes.ask({ kind: "request", target: target.slice(), ports: ports.slice() }, nowMs);
+    const inquiry = this.#probes.ask({ kind: "request", target: target.slice(), routes: [ports.slice()] }, nowMs);
     if (inquiry === undefined) return 0;
     this.#requests.set(inquiry, ++this.#requestCount);
     return this.#requestCount;
@@ -189,7 +195,9 @@ export class Paths {
   }
 
   handleTimeout(nowMs: number): void {
-    for (const inquiry of this.#probes.handleTimeout(nowMs)) {
+    const { repeated, failed } = this.#probes.handleTimeout(nowMs);
+    for (const inquiry of repeated) this.#routes.handleSilence(inquiry, nowMs);
+    for (const inquiry of failed) {
       if (inquiry.question.kind === "request") this.#endRequest(inquiry, undefined);
       else this.#routes.handleFailure(inquiry, nowMs);
     }

@@ -8,19 +8,21 @@ import { countDrop } from "./drops.js";
 import type { Locators, SignedLocator } from "./locators.js";
 import type { PathDeps } from "./path-deps.js";
 import type { PathStats } from "./path-stats.js";
-import { decodePorts, encodePorts } from "./ports.js";
+import { decodePorts, equalPorts } from "./ports.js";
 import type { ProbeRelay } from "./probe-relay.js";
 
 /** What a node asks of the mesh: one or more probes at a time, repeated until a reply comes or the tries are over. */
 export interface Question {
   /**
-   * find: where is the key, by locator first, or at once by every means where `isUrgent`. check: does the route `ports` lead there.
-   * relocate: is there a better way by its locator. request: a check for the user, whose answer is an event.
+   * find: where is the key, by locator first, or at once by every means where `isUrgent`. check: does the route in use, which is the
+   * only one of `routes`, lead there; spares: which others do. relocate: is there a better way by its locator, or where `isUrgent` any other.
+   * request: a check for the user, whose answer is an event.
    */
-  readonly kind: "find" | "check" | "relocate" | "request";
-  /** The key asked for; `ANYONE` asks who is at the end of `ports`. */
+  readonly kind: "find" | "check" | "spares" | "relocate" | "request";
+  /** The key asked for; `ANYONE` asks who is at the end of the route. */
   readonly target: Uint8Array;
-  readonly ports?: Uint16Array;
+  /** Routes to be probed, all at once. Without them the key is looked for. */
+  readonly routes?: readonly Uint16Array[];
   readonly isUrgent?: boolean;
   /** The round-trip time to be expected; 0 where unknown. */
   readonly rttMs?: number;
@@ -43,9 +45,22 @@ export interface Answer {
   readonly inquiry: Inquiry;
   readonly key: Uint8Array;
   readonly ports: Uint16Array;
+  /** The ports from the target to this node. */
+  readonly back: Uint16Array;
   readonly rttMs: number;
   readonly locator: SignedLocator;
+  /** The question had its answer: this one shows another way. */
+  readonly isLate: boolean;
 }
+
+/** Questions without an answer: their tries go on, or are over. */
+export interface Silences {
+  readonly repeated: readonly Inquiry[];
+  readonly failed: readonly Inquiry[];
+}
+
+/** Tries of a question that is worth fewer than others. */
+const TRIES_MAX: Partial<Record<Question["kind"], number>> = { relocate: 1, spares: 2 };
 
 /** One probe that is out. */
 interface Outstanding {
@@ -81,7 +96,7 @@ export class Probes {
     return inquiry;
   }
 
-  /** The answer that a reply for this node is, if it is the first valid one. Its views belong to the reply's frame. */
+  /** The answer that a reply for this node is, if it is the first valid one to its probe. Its views belong to the reply's frame. */
   handleReply(reply: ProbeReply, ingress: number, nowMs: number): Answer | undefined {
     const nonce = toHex(reply.nonce);
     const outstanding = this.#outstanding.get(nonce);
@@ -90,7 +105,8 @@ export class Probes {
       return undefined;
     }
     const { inquiry, sentMs } = outstanding;
-    if (inquiry.isAnswered) {
+    const isLate = inquiry.isAnswered;
+    if (isLate && inquiry.question.routes?.length === 1) {
       this.stats.repliesLate++;
       return undefined;
     }
@@ -104,28 +120,32 @@ export class Probes {
       this.stats.repliesBad++;
       return undefined;
     }
-    this.stats.repliesTaken++;
+    if (isLate) this.stats.repliesLate++;
+    else this.stats.repliesTaken++;
     this.#end(inquiry, nonce);
     const locator = { bytes: reply.locator, signature: reply.locatorSignature };
-    return { inquiry, key: reply.key, ports, rttMs: nowMs - sentMs, locator };
+    const rttMs = nowMs - sentMs;
+    return { inquiry, key: reply.key, ports, back: decodePorts(reply.back), rttMs, locator, isLate };
   }
 
-  /** Asks again what was not answered in time; gives the inquiries whose tries are over. */
-  handleTimeout(nowMs: number): Inquiry[] {
+  /** Asks again what was not answered in time, as often as it may be asked. */
+  handleTimeout(nowMs: number): Silences {
+    const repeated: Inquiry[] = [];
     const failed: Inquiry[] = [];
-    if (nowMs < this.#nextMs) return failed;
+    if (nowMs < this.#nextMs) return { repeated, failed };
     this.#nextMs = Number.POSITIVE_INFINITY;
     for (const inquiry of this.#inquiries) {
       if (inquiry.deadlineMs > nowMs) {
         this.#nextMs = Math.min(this.#nextMs, inquiry.deadlineMs);
       } else if (!inquiry.isAnswered && inquiry.tryCount < this.#triesMax(inquiry)) {
         this.#try(inquiry, nowMs);
+        repeated.push(inquiry);
       } else {
         this.#forget(inquiry);
         if (!inquiry.isAnswered) failed.push(inquiry);
       }
     }
-    return failed;
+    return { repeated, failed };
   }
 
   pollTimeout(): number {
@@ -133,7 +153,8 @@ export class Probes {
   }
 
   #triesMax(inquiry: Inquiry): number {
-    return inquiry.question.kind === "relocate" ? 1 : this.deps.config.tryMs.length;
+    const { length } = this.deps.config.tryMs;
+    return Math.min(TRIES_MAX[inquiry.question.kind] ?? length, length);
   }
 
   #try(inquiry: Inquiry, nowMs: number): void {
@@ -145,7 +166,7 @@ export class Probes {
   }
 
   #send(inquiry: Inquiry, nowMs: number): void {
-    const { kind, target, ports, isUrgent } = inquiry.question;
+    const { kind, target, routes, isUrgent } = inquiry.question;
     const send = (mode: ProbeMode, options: Parameters<typeof encodeProbe>[3]): void => {
       const nonce = this.deps.random(8);
       this.#outstanding.set(toHex(nonce), { inquiry, sentMs: nowMs, badReplies: 0 });
@@ -153,13 +174,14 @@ export class Probes {
       this.stats.probesSent++;
       this.relay.forward(encodeProbe(mode, nonce, target, options), 0, nowMs);
     };
-    if (ports !== undefined) {
-      send(ProbeMode.SOURCE, { route: ports });
+    if (routes !== undefined) {
+      for (const route of routes) send(ProbeMode.SOURCE, { route });
       return;
     }
     const locator = this.locators.get(target);
     if (locator !== undefined) send(ProbeMode.TREE, { place: locatorPlace(locator.bytes) });
-    if (kind === "relocate" || (locator !== undefined && isUrgent !== true && inquiry.tryCount === 0)) return;
+    const isByLocator = kind === "relocate" || (locator !== undefined && inquiry.tryCount === 0);
+    if (isByLocator && isUrgent !== true) return;
     for (let tree = 0; tree < TREE_COUNT; tree++)
       send(ProbeMode.KEY, { tree, mask: ((1 << TREE_COUNT) - 1) & ~(1 << tree) });
   }
@@ -168,7 +190,7 @@ export class Probes {
     return this.deps.crypto.verify(replyMessage(this.deps.networkId, reply), reply.signature, reply.key);
   }
 
-  /** Answered by the probe of `nonce`. Its other probes are remembered to their deadline, to know late replies. */
+  /** Answered by the probe of `nonce`. Its other probes are remembered to their deadline: late replies show other ways. */
   #end(inquiry: Inquiry, nonce: string): void {
     inquiry.isAnswered = true;
     if (inquiry.nonces.length === 1) this.#forget(inquiry);
@@ -185,5 +207,5 @@ export class Probes {
 function fits(reply: ProbeReply, ports: Uint16Array, ingress: number, question: Question): boolean {
   if (!equalBytes(question.target, ANYONE) && !equalBytes(question.target, reply.key)) return false;
   if (reply.forward.length !== reply.back.length || ports[0] !== ingress) return false;
-  return question.ports === undefined || equalBytes(encodePorts(question.ports), reply.forward);
+  return question.routes === undefined || question.routes.some((route) => equalPorts(route, ports));
 }

@@ -10,7 +10,7 @@ import type { PathConfig } from "./path-config.js";
 import { type PathEvent, Paths } from "./paths.js";
 import type { Peer } from "./peer.js";
 import { Queues } from "./queues.js";
-import type { Route } from "./routes.js";
+import type { Route } from "./route.js";
 import { newRouterStats, type RouterStats } from "./stats.js";
 import type { Tree } from "./tree.js";
 import { Trees } from "./trees.js";

@@ -1,7 +1,7 @@
 import type { LRUCache } from "lru-cache";
 import type { RandomBytes } from "../crypto/crypto.js";
 import { Budget } from "../wire/budget.js";
-import { equalBytes, toHex } from "../wire/bytes.js";
+import { toHex } from "../wire/bytes.js";
 import { ROUTE_HOPS_MAX } from "../wire/limits.js";
 import type { Locators } from "./locators.js";
 import { createLru } from "./lru.js";
@@ -9,40 +9,13 @@ import type { PathConfig } from "./path-config.js";
 import type { PathStats } from "./path-stats.js";
 import { equalPorts } from "./ports.js";
 import type { Answer, Inquiry, Probes } from "./probes.js";
-
-/** A route replaces another where its round trip is shorter by a fifth and 2 ms, or is no longer than 11/10 and has fewer hops. */
-const RTT_GAIN = 0.8;
-const RTT_GAIN_MS = 2;
-const RTT_EQUAL = 1.1;
+import { chooseSpares, isBetter, Route, RouteUse } from "./route.js";
 
 /** Routes are looked through for what is due no more often than this: there may be thousands. */
 const LOOK_GAP_MS = 100;
 
-/** A way to a key. Bulk goes by confirmed routes only. */
-export class Route {
-  /** The destination answered a probe of this route, and nothing has spoken against it since. */
-  isConfirmed = false;
-  /** A relay said that it ends there, which is said once a route id: it is never confirmed again, but found anew. */
-  isBroken = false;
-  /** Smoothed round-trip time of the probes; 0 while unconfirmed. */
-  rttMs = 0;
-  /** When a probe was last answered, when data was last sent, and when the next probes are due. For `Routes` alone. */
-  measuredMs = Number.NEGATIVE_INFINITY;
-  usedMs = Number.NEGATIVE_INFINITY;
-  refreshAtMs = Number.POSITIVE_INFINITY;
-  relocateAtMs = Number.POSITIVE_INFINITY;
-
-  constructor(
-    readonly key: Uint8Array,
-    /** The ports from this node to the destination, our own first. */
-    readonly ports: Uint16Array,
-    /** The random name that DATA carries and ROUTE_BROKEN gives back. */
-    readonly routeId: Uint8Array,
-  ) {}
-}
-
 export type RouteEvent =
-  /** The route to be used from now on; the first, a better one, or one that is confirmed now. */
+  /** The route to be used from now on; the first, a better one, a spare, or one that is confirmed now. */
   | { readonly type: "route"; readonly key: Uint8Array; readonly route: Route }
   /** A search found no way. */
   | { readonly type: "unreachable"; readonly key: Uint8Array };
@@ -52,17 +25,30 @@ interface Destination {
   readonly key: Uint8Array;
   /** True until this node wants to reach the key itself. */
   isForeign: boolean;
-  /** Best first. */
+  readonly use: RouteUse;
+  /** The one in use, then spares, which are confirmed. */
   routes: Route[];
+  /** The way back of the peer's newest packet. */
+  hint: Uint16Array | undefined;
+  /** What was given up, and until when another route is preferred to it: a relay may let probes pass and drop the rest. */
+  shunned: Uint16Array | undefined;
+  shunnedUntilMs: number;
   find: Inquiry | undefined;
   check: Inquiry | undefined;
+  /** Probes of routes that are not in use. */
+  spares: Inquiry | undefined;
   relocate: Inquiry | undefined;
-  /** Searches because a route was reported broken. */
+  /** Probes because a route was reported broken or the peer took another way. */
   readonly reports: Budget;
   unreachableUntilMs: number;
 }
 
-/** The routes of this node: finds, confirms, measures and replaces them. The least recently needed destination is forgotten first. */
+/**
+ * The routes of this node: finds, confirms, measures and replaces them, and keeps spares. The least recently needed destination is
+ * forgotten first.
+ *
+ * A sign that a route may not lead on puts it in doubt: it and the spares are probed at once, and the first to answer is used.
+ */
 export class Routes {
   readonly #destinations: LRUCache<string, Destination>;
   /** By the id of a route that it has now. */
@@ -91,6 +77,12 @@ export class Routes {
     return this.#destinations.get(toHex(key))?.routes[0];
   }
 
+  /** A confirmed route beside the best one. */
+  spare(key: Uint8Array): Route | undefined {
+    const destination = this.#destinations.peek(toHex(key));
+    return destination && spareOf(destination);
+  }
+
   /** Looks for a route; a `route` or `unreachable` event follows, at once where the answer is known. */
   find(key: Uint8Array, nowMs: number, isForeign = false): void {
     const destination = this.#destination(key, nowMs);
@@ -108,45 +100,52 @@ export class Routes {
 
   /** Data was sent by the route: it is measured, and a better one looked for, while that goes on. */
   handleUse(route: Route, nowMs: number): void {
-    route.usedMs = nowMs;
-    if (route.refreshAtMs !== Number.POSITIVE_INFINITY) return;
-    route.refreshAtMs = Math.max(nowMs, route.measuredMs + this.config.refreshMs);
-    route.relocateAtMs = nowMs + this.config.relocateMs;
-    this.#nextMs = Math.min(this.#nextMs, route.refreshAtMs);
+    const { use } = route;
+    use.usedMs = nowMs;
+    if (use.refreshAtMs !== Number.POSITIVE_INFINITY) return;
+    const destination = this.#destinations.peek(toHex(route.key));
+    const hasSpare = destination !== undefined && spareOf(destination) !== undefined;
+    use.refreshAtMs = Math.max(nowMs, route.measuredMs + this.config.refreshMs);
+    use.relocateAtMs = hasSpare ? nowMs + this.config.relocateMs : use.refreshAtMs;
+    this.#nextMs = Math.min(this.#nextMs, use.refreshAtMs);
   }
 
-  /** The way back of an authenticated packet: used only while there is no confirmed route, and probed. Keeps `ports`. */
+  /**
+   * The way back of an authenticated packet: used only while there is no confirmed route, and probed. Later, a change says that the peer
+   * took another way, perhaps because nothing of ours arrives any more. Keeps `ports`.
+   */
   handleHint(key: Uint8Array, ports: Uint16Array, nowMs: number): void {
     if (ports.length === 0 || ports.length > ROUTE_HOPS_MAX) return;
     const destination = this.#destination(key, nowMs);
+    const { hint } = destination;
+    destination.hint = ports;
     const best = destination.routes[0];
-    if (best?.isConfirmed === true) return;
-    if (best === undefined || !equalPorts(best.ports, ports)) {
-      const hint = this.#replace(destination, ports);
-      this.#events.push({ type: "route", key: hint.key, route: hint });
+    if (best?.isConfirmed === true) {
+      if (hint === undefined || equalPorts(hint, ports) || equalPorts(best.ports, ports)) return;
+      if (destination.reports.take(nowMs)) this.#doubt(destination, best, nowMs, ports);
+      return;
     }
+    if (best === undefined || !equalPorts(best.ports, ports))
+      this.#setRoutes(destination, [this.#newRoute(destination, ports)]);
     this.#check(destination, destination.routes[0]!, nowMs);
   }
 
   /**
-   * A session misses acknowledgements: `ptoCount` probe timeouts in a row since its route last changed. At the first the route is
-   * probed; at the second it is dead, and the key is searched for by every means.
+   * A session misses acknowledgements: `ptoCount` probe timeouts in a row since its route last changed. At the first the route is in
+   * doubt; at the second it is dead: a spare takes its place, and the key is searched for by every means.
    */
   handleDoubt(key: Uint8Array, ptoCount: number, nowMs: number): void {
     const destination = this.#destination(key, nowMs);
     const best = destination.routes[0];
-    if (best !== undefined && ptoCount < 2) {
-      this.#check(destination, best, nowMs);
-      return;
-    }
-    if (best !== undefined) this.#bury(destination);
-    this.#search(destination, true, nowMs);
+    if (best === undefined) this.#search(destination, true, nowMs);
+    else if (ptoCount < 2) this.#doubt(destination, best, nowMs);
+    else this.#bury(destination, best, nowMs);
   }
 
-  /** A relay says that a route ends at it: a hint. The route stays until a better one is found. False where it is none of ours. */
+  /** A relay says that a route ends at it: a hint. False where it is none of ours. */
   handleBroken(routeId: Uint8Array, nowMs: number): boolean {
     const destination = this.#byRouteId.get(toHex(routeId));
-    const route = destination?.routes.find((known) => equalBytes(known.routeId, routeId));
+    const route = destination?.routes.find((known) => known.hasId(routeId));
     if (destination === undefined || route === undefined) return false;
     if (!route.isBroken && destination.reports.take(nowMs)) this.#break(destination, route, nowMs);
     return true;
@@ -156,37 +155,56 @@ export class Routes {
   handleLinkDown(port: number, nowMs: number): void {
     for (const destination of this.#destinations.values()) {
       const best = destination?.routes[0];
-      if (destination === undefined || best?.ports[0] !== port) continue;
-      if (nowMs - best.usedMs > this.config.usedMs) this.#setRoutes(destination, destination.routes.slice(1));
-      else this.#break(destination, best, nowMs);
+      if (destination === undefined || best === undefined) continue;
+      const isUsed = nowMs - best.use.usedMs <= this.config.usedMs;
+      const leadOn = destination.routes.filter(({ ports }) => ports[0] !== port);
+      if (best.ports[0] !== port || !isUsed) this.#setRoutes(destination, leadOn);
+      else {
+        this.#setRoutes(destination, [best, ...leadOn]);
+        this.#break(destination, best, nowMs);
+      }
     }
   }
 
   /** A question about the destination was answered. */
   handleAnswer(answer: Answer, nowMs: number): void {
-    const destination = this.#end(answer.inquiry);
+    const destination = answer.isLate
+      ? this.#destinations.peek(toHex(answer.key))
+      : this.#end(answer.inquiry, answer.key);
     if (destination === undefined) return;
-    const best = destination.routes[0];
-    if (best?.isBroken === false && equalPorts(best.ports, answer.ports)) this.#confirm(best, answer.rttMs, nowMs);
-    else if (best?.isConfirmed !== true || isBetter(answer, best))
-      this.#confirm(this.#replace(destination, answer.ports), answer.rttMs, nowMs);
+    const { routes } = destination;
+    const best = routes[0];
+    const known = routes.find((route) => !route.isBroken && equalPorts(route.ports, answer.ports));
+    const isWanted = best?.isConfirmed !== true || best.isDoubted;
+    if (known === undefined && best?.isConfirmed === true && isShunned(destination, answer.ports, nowMs)) return;
+    const leads = known === best || isWanted || (!answer.isLate && isBetter(answer, best));
+    const route = known ?? this.#newRoute(destination, answer.ports);
+    this.#confirm(route, route === best, answer, nowMs);
+    const others = routes.filter((other) => other !== route);
+    this.#setRoutes(destination, leads ? [route, ...others] : [best!, route, ...others.slice(1)]);
+  }
+
+  /** A try of a question stayed without an answer, and others follow. */
+  handleSilence(inquiry: Inquiry, nowMs: number): void {
+    const { kind, target, routes } = inquiry.question;
+    const destination = this.#destinations.peek(toHex(target));
+    const best = destination?.routes[0];
+    if (kind !== "check" || destination?.check !== inquiry || best?.isConfirmed !== true || best.isDoubted) return;
+    if (equalPorts(best.ports, routes![0]!)) this.#doubt(destination, best, nowMs);
   }
 
   /** A question about the destination stayed without an answer. */
   handleFailure(inquiry: Inquiry, nowMs: number): void {
-    const destination = this.#end(inquiry);
+    const { kind, target, routes } = inquiry.question;
+    const destination = this.#end(inquiry, target);
     if (destination === undefined) return;
     const best = destination.routes[0];
-    if (inquiry.question.kind === "find") {
+    const asked = destination.routes.filter(({ ports }) => routes?.some((route) => equalPorts(route, ports)));
+    for (const route of asked) this.#bury(destination, route, nowMs);
+    if (kind === "find") {
       if (best?.isConfirmed !== true && destination.check === undefined) this.#giveUp(destination, nowMs);
-    } else if (inquiry.question.kind === "check" && best !== undefined) {
-      if (!equalPorts(best.ports, inquiry.question.ports!)) {
-        if (!best.isConfirmed) this.#check(destination, best, nowMs);
-        return;
-      }
-      this.#bury(destination);
-      this.#search(destination, true, nowMs);
-    }
+    } else if (kind === "check" && asked.length === 0 && best?.isConfirmed === false)
+      this.#check(destination, best, nowMs);
   }
 
   handleTimeout(nowMs: number): void {
@@ -195,7 +213,8 @@ export class Routes {
     this.#lookedMs = nowMs;
     const due: Destination[] = [];
     for (const destination of this.#destinations.values()) {
-      const dueMs = destination?.routes[0]?.refreshAtMs ?? Number.POSITIVE_INFINITY;
+      const best = destination?.routes[0];
+      const dueMs = best?.use.refreshAtMs ?? Number.POSITIVE_INFINITY;
       if (dueMs <= nowMs) due.push(destination!);
       else this.#nextMs = Math.min(this.#nextMs, dueMs);
     }
@@ -217,9 +236,14 @@ export class Routes {
       destination = {
         key: key.slice(),
         isForeign: true,
+        use: new RouteUse(),
         routes: [],
+        hint: undefined,
+        shunned: undefined,
+        shunnedUntilMs: Number.NEGATIVE_INFINITY,
         find: undefined,
         check: undefined,
+        spares: undefined,
         relocate: undefined,
         reports: new Budget(this.config.reportRatePerS, this.config.reportBurst, nowMs),
         unreachableUntilMs: Number.NEGATIVE_INFINITY,
@@ -230,8 +254,8 @@ export class Routes {
   }
 
   /** The destination that an inquiry was about, if it still waits for it. */
-  #end(inquiry: Inquiry): Destination | undefined {
-    const { kind, target } = inquiry.question;
+  #end(inquiry: Inquiry, target: Uint8Array): Destination | undefined {
+    const { kind } = inquiry.question;
     const destination = this.#destinations.peek(toHex(target));
     if (kind === "request" || destination?.[kind] !== inquiry) return undefined;
     destination[kind] = undefined;
@@ -242,71 +266,112 @@ export class Routes {
     if (destination.find !== undefined) return;
     const { key, isForeign } = destination;
     destination.find = this.probes.ask({ kind: "find", target: key, isUrgent, isForeign }, nowMs);
-    if (destination.find === undefined) this.#giveUp(destination, nowMs);
+    if (destination.find === undefined && destination.routes[0]?.isConfirmed !== true) this.#giveUp(destination, nowMs);
   }
 
   #check(destination: Destination, route: Route, nowMs: number): void {
-    if (destination.check !== undefined) return;
     const { key, isForeign } = destination;
     const { ports, rttMs } = route;
-    destination.check = this.probes.ask({ kind: "check", target: key, ports, rttMs, isForeign }, nowMs);
+    destination.check ??= this.probes.ask({ kind: "check", target: key, routes: [ports], rttMs, isForeign }, nowMs);
+  }
+
+  #checkSpares(destination: Destination, routes: readonly Uint16Array[], nowMs: number): void {
+    if (routes.length === 0) return;
+    const { key, isForeign } = destination;
+    destination.spares ??= this.probes.ask({ kind: "spares", target: key, routes, isForeign }, nowMs);
+  }
+
+  /** Whatever answers first, the route in use, a spare, the way that the peer took, or what a search finds, is used from then on. */
+  #doubt(destination: Destination, best: Route, nowMs: number, way?: Uint16Array): void {
+    best.isDoubted = true;
+    this.#check(destination, best, nowMs);
+    const others = destination.routes.slice(1).map(({ ports }) => ports);
+    if (way !== undefined && !others.some((ports) => equalPorts(ports, way))) others.push(way);
+    this.#checkSpares(destination, others, nowMs);
+    if (way === undefined) this.#search(destination, false, nowMs);
   }
 
   /** Measures a route that is in use, looks for a better one now and then, and rests where it is not in use. */
   #refresh(destination: Destination, route: Route, nowMs: number): void {
-    if (nowMs - route.usedMs > this.config.usedMs) {
-      route.refreshAtMs = Number.POSITIVE_INFINITY;
+    const { use } = destination;
+    if (nowMs - use.usedMs > this.config.usedMs) {
+      use.refreshAtMs = Number.POSITIVE_INFINITY;
       return;
     }
     this.#destinations.get(toHex(destination.key)); // so that it is not forgotten while in use
     this.#check(destination, route, nowMs);
-    route.refreshAtMs = nowMs + this.config.refreshMs;
-    this.#nextMs = Math.min(this.#nextMs, route.refreshAtMs);
-    if (route.relocateAtMs > nowMs) return;
-    route.relocateAtMs = nowMs + this.config.relocateMs;
-    if (destination.relocate === undefined && this.locators.get(destination.key) !== undefined)
-      destination.relocate = this.probes.ask({ kind: "relocate", target: destination.key }, nowMs);
+    use.refreshAtMs = nowMs + this.config.refreshMs;
+    this.#nextMs = Math.min(this.#nextMs, use.refreshAtMs);
+    if (use.relocateAtMs > nowMs) return;
+    use.relocateAtMs = nowMs + this.config.relocateMs;
+    this.#relocate(destination, nowMs);
   }
 
-  /** A new route, in use as much as the one that it replaces. */
-  #replace(destination: Destination, ports: Uint16Array): Route {
-    const route = new Route(destination.key, ports, this.random(8));
-    const old = destination.routes[0];
-    if (old !== undefined) {
-      route.usedMs = old.usedMs;
-      route.refreshAtMs = old.refreshAtMs;
-      route.relocateAtMs = old.relocateAtMs;
-    }
-    this.#setRoutes(destination, [route]);
-    this.stats.routesFound++;
-    return route;
+  /** Looks for a better route by the locator, or where there is no spare for one in all trees; measures the spares, and drops the silent. */
+  #relocate(destination: Destination, nowMs: number): void {
+    const { key } = destination;
+    const sinceMs = nowMs - 2 * this.config.relocateMs;
+    const heard = destination.routes.filter(({ measuredMs }, i) => i === 0 || measuredMs > sinceMs);
+    this.#setRoutes(destination, heard);
+    const spares = destination.routes.slice(1).map(({ ports }) => ports);
+    this.#checkSpares(destination, spares, nowMs);
+    const isUrgent = spares.length === 0;
+    if (!isUrgent && this.locators.get(key) === undefined) return;
+    destination.relocate ??= this.probes.ask({ kind: "relocate", target: key, isUrgent }, nowMs);
   }
 
-  #confirm(route: Route, rttMs: number, nowMs: number): void {
+  #newRoute(destination: Destination, ports: Uint16Array): Route {
+    return new Route(destination.key, ports, this.random(8), destination.use);
+  }
+
+  #confirm(route: Route, isBest: boolean, { rttMs, back }: Answer, nowMs: number): void {
     route.rttMs = route.rttMs === 0 ? rttMs : 0.875 * route.rttMs + 0.125 * rttMs;
     route.measuredMs = nowMs;
-    if (route.isConfirmed) return;
+    route.back = back;
+    route.isDoubted = false;
+    if (isBest && !route.isConfirmed) this.#events.push({ type: "route", key: route.key, route });
     route.isConfirmed = true;
-    this.#events.push({ type: "route", key: route.key, route });
   }
 
-  /** The route does not lead on, as somebody says: it serves, without bulk, until the search that begins has its end. */
+  /** The route does not lead on, as somebody says: a spare takes its place, or it serves, without bulk, until the search has its end. */
   #break(destination: Destination, route: Route, nowMs: number): void {
     route.isConfirmed = false;
     route.isBroken = true;
     this.stats.routesBroken++;
-    this.#search(destination, true, nowMs);
+    const isBest = route === destination.routes[0];
+    const spare = spareOf(destination);
+    if (spare !== undefined || !isBest)
+      this.#setRoutes(
+        destination,
+        destination.routes.filter((other) => other !== route),
+      );
+    if (isBest) this.#search(destination, true, nowMs);
   }
 
-  #bury(destination: Destination): void {
-    this.#setRoutes(destination, destination.routes.slice(1));
+  /** The route is given up. What takes its place is probed, and the key searched for. */
+  #bury(destination: Destination, route: Route, nowMs: number): void {
+    const isBest = route === destination.routes[0];
+    destination.shunned = route.ports;
+    destination.shunnedUntilMs = nowMs + this.config.shunnedMs;
     this.stats.routesDead++;
+    this.#setRoutes(
+      destination,
+      destination.routes.filter((other) => other !== route),
+    );
+    if (isBest) this.#search(destination, true, nowMs);
   }
 
-  #setRoutes(destination: Destination, routes: Route[]): void {
-    for (const { routeId } of destination.routes) this.#byRouteId.delete(toHex(routeId));
-    for (const { routeId } of routes) this.#byRouteId.set(toHex(routeId), destination);
-    destination.routes = routes;
+  /** Uses the first of `routes`, and keeps spares of the others. */
+  #setRoutes(destination: Destination, routes: readonly Route[]): void {
+    const [best, ...others] = routes;
+    const old = destination.routes;
+    destination.routes = best === undefined ? [] : [best, ...chooseSpares(best, others, this.config.sparesMax)];
+    for (const { routeId } of old) this.#byRouteId.delete(toHex(routeId));
+    for (const { routeId } of destination.routes) this.#byRouteId.set(toHex(routeId), destination);
+    if (best === undefined || best === old[0]) return;
+    if (old.includes(best)) this.stats.sparesTaken++;
+    else this.stats.routesFound++;
+    this.#events.push({ type: "route", key: best.key, route: best });
   }
 
   #giveUp(destination: Destination, nowMs: number): void {
@@ -317,7 +382,11 @@ export class Routes {
   }
 }
 
-function isBetter(candidate: { ports: Uint16Array; rttMs: number }, route: Route): boolean {
-  if (candidate.rttMs + RTT_GAIN_MS < RTT_GAIN * route.rttMs) return true;
-  return candidate.ports.length < route.ports.length && candidate.rttMs <= RTT_EQUAL * route.rttMs;
+function spareOf(destination: Destination): Route | undefined {
+  return destination.routes.find(({ isConfirmed, isDoubted }, i) => i > 0 && isConfirmed && !isDoubted);
+}
+
+function isShunned(destination: Destination, ports: Uint16Array, nowMs: number): boolean {
+  const { shunned, shunnedUntilMs } = destination;
+  return nowMs < shunnedUntilMs && shunned !== undefined && equalPorts(shunned, ports);
 }

@@ -102,9 +102,8 @@ export class Recovery {
     packet.sentMs = nowMs;
     packet.sizeBytes = sizeBytes;
     packet.ordinal = this.#ordinal++;
-    if (this.#sent.count === 0) this.#progressMs = nowMs;
+    if (this.#sent.count === 0) this.#progressMs = this.#probeFromMs = nowMs;
     this.#sent.append(packet);
-    this.#probeFromMs = nowMs;
     if (this.#probesDue > 0) this.#probesDue--;
     this.#pacer.spend(sizeBytes);
   }
@@ -136,7 +135,7 @@ export class Recovery {
     acked.length = 0;
     this.#probeTimeouts = 0;
     this.#probesDue = 0;
-    this.#progressMs = nowMs;
+    this.#progressMs = this.#probeFromMs = nowMs;
   }
 
   /** When a packet that was overtaken counts as lost; Infinity where none was. */
@@ -144,7 +143,11 @@ export class Recovery {
     return this.#lossMs;
   }
 
-  /** When to probe because nothing was acknowledged (RFC 9002 6.2.1); Infinity with nothing in flight. */
+  /**
+   * When to probe because nothing was acknowledged (RFC 9002 6.2.1); Infinity with nothing in flight. It counts from the last
+   * acknowledgement, as in RFC 6298 5.3, not from the last packet: or a flow of a packet now and then would notice a dead route only
+   * when its window is full.
+   */
   get probeDeadlineMs(): number {
     if (this.#sent.count === 0 || this.#lossMs !== Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY;
     const periodMs = this.rtt.probeTimeoutMs;
@@ -172,12 +175,13 @@ export class Recovery {
   /**
    * The packets take another way from now on: window, round trip and backoff start anew (RFC 9000 9.4), and what is in flight is
    * probed at once. What the old way still delivers is acknowledged as ever, and what it lost does not count against the new one.
+   * Where the round trip of the new way is known, and shorter than the first guess, that is the guess; queues may be as long as before.
    */
-  handleRouteChanged(nowMs: number): void {
+  handleRouteChanged(nowMs: number, rttMs = 0): void {
     this.#congestion.reset(nowMs);
-    this.rtt.reset();
+    this.rtt.reset(rttMs === 0 ? undefined : Math.max(rttMs, this.rtt.smoothedMs));
     this.#firstSampleMs = Number.POSITIVE_INFINITY;
-    this.#wayChangedMs = nowMs;
+    this.#wayChangedMs = this.#probeFromMs = nowMs;
     this.#probeTimeouts = 0;
     if (this.#sent.count > 0) this.#probe();
   }

@@ -54,13 +54,14 @@ export class RttEstimator {
     this.#smoothedMs += (adjustedMs - this.#smoothedMs) / 8;
   }
 
-  /** Starts anew: the packets take another way now. */
-  reset(): void {
+  /** Starts anew: the packets take another way now. `guessMs` is believed where it is less than the initial guess. */
+  reset(guessMs = this.#initialMs): void {
+    const startMs = Math.min(guessMs, this.#initialMs);
     this.#sampled = false;
-    this.#latestMs = this.#initialMs;
-    this.#smoothedMs = this.#initialMs;
-    this.#variationMs = this.#initialMs / 2;
-    this.#minMs = this.#initialMs;
+    this.#latestMs = startMs;
+    this.#smoothedMs = startMs;
+    this.#variationMs = startMs / 2;
+    this.#minMs = startMs;
   }
 
   /** Probe timeout without backoff (RFC 9002 6.2.1). */

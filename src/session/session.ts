@@ -164,10 +164,13 @@ export class Session implements ExchangeListener, Timed {
     this.#leave(SessionState.CLOSING, code, reason);
   }
 
-  /** The node sends this session's packets another way from now on: what is in flight is probed there at once. */
-  handleRouteChanged(nowMs: number): void {
+  /**
+   * The node sends this session's packets another way from now on, of the round trip `rttMs` where that is known: what is in flight is
+   * probed there at once.
+   */
+  handleRouteChanged(nowMs: number, rttMs = 0): void {
     this.#initiation?.handleRouteChanged();
-    if (this.#state === SessionState.ESTABLISHED) this.#exchange!.recovery.handleRouteChanged(nowMs);
+    if (this.#state === SessionState.ESTABLISHED) this.#exchange!.recovery.handleRouteChanged(nowMs, rttMs);
     this.#host.wake(this);
   }
 

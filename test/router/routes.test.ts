@@ -1,6 +1,6 @@
 import t from "tap";
 import type { PathEvent } from "../../src/router/paths.js";
-import type { Route } from "../../src/router/routes.js";
+import type { Route } from "../../src/router/route.js";
 import { equalBytes } from "../../src/wire/bytes.js";
 import { DropReason } from "../../src/wire/codes.js";
 import { ROUTE_BROKEN } from "../../src/wire/control.js";
@@ -134,7 +134,7 @@ t.test("a used route is measured every five seconds, an unused one never", async
   sendFor(mesh, 0, 8, 25_000);
   t.equal(counts[ProbeMode.SOURCE], 5);
   mesh.run(60_000);
-  t.ok(counts[ProbeMode.SOURCE]! <= 7);
+  t.ok(counts[ProbeMode.SOURCE]! <= 9, "a spare is measured after half a minute");
   const rested = counts[ProbeMode.SOURCE];
   mesh.run(600_000);
   t.equal(counts[ProbeMode.SOURCE], rested);
@@ -171,7 +171,7 @@ t.test("a used route is replaced by a better one that appears, by locator", asyn
   mesh.nodes[0]!.addPeer(there, mesh.key(5), back);
   mesh.nodes[5]!.addPeer(back, mesh.key(0), there);
   for (let tree = 0; tree < 3; tree++) mesh.plant(tree, 3);
-  sendFor(mesh, 0, 4, 20_000);
+  sendFor(mesh, 0, 4, 4_000);
   t.equal(mesh.nodes[0]!.paths.route(mesh.key(4)), long);
   sendFor(mesh, 0, 4, 20_000);
   t.equal(mesh.nodes[0]!.paths.route(mesh.key(4))!.ports.length, 2);
@@ -179,19 +179,86 @@ t.test("a used route is replaced by a better one that appears, by locator", asyn
 });
 
 t.test("doubt is answered by a probe first, and by a search when it comes again", async (t) => {
-  const mesh = new StaticMesh(ring(6), { roots: [0, 3, 3] });
+  const mesh = new StaticMesh(line(6), { roots: [0, 3, 3] });
   const { paths } = mesh.nodes[0]!;
   const route = findRoute(mesh, 0, 2);
+  t.equal(paths.spare(mesh.key(2)), undefined, "there is no other way");
   const counts = countProbes(mesh, 0);
   paths.handleRouteDoubt(mesh.key(2), 1, mesh.nowMs);
+  t.equal(route.isDoubted, true);
   mesh.run(400);
-  t.same(counts, [1, 0, 0]);
+  t.same(counts, [1, 0, 1], "and one by locator, for want of a spare");
   t.equal(paths.route(mesh.key(2)), route, "the probe was answered");
+  t.equal(route.isDoubted, false);
   paths.handleRouteDoubt(mesh.key(2), 2, mesh.nowMs);
   t.equal(paths.route(mesh.key(2)), undefined);
   mesh.run(400);
-  t.same(counts, [1, 3, 1], "by locator and by key at once");
+  t.same(counts, [1, 3, 2], "by locator and by key at once");
   t.equal(mesh.end(0, paths.route(mesh.key(2))!.ports), 2);
+});
+
+/** A ring, two of whose trees lead from 0 to 3 one way and the third the other. */
+function withSpare(): StaticMesh {
+  return new StaticMesh(ring(8), { roots: [1, 2, 6] });
+}
+
+t.test("the other ways that the probes of a search took are spares", async (t) => {
+  const mesh = withSpare();
+  const route = findRoute(mesh, 0, 3);
+  const spare = mesh.nodes[0]!.paths.spare(mesh.key(3))!;
+  t.same([...route.ports], mesh.route(0, 1, 2, 3));
+  t.same([...spare.ports], mesh.route(0, 7, 6, 5, 4, 3));
+  t.match(spare, { isConfirmed: true });
+  t.same([...spare.back], mesh.route(3, 4, 5, 6, 7, 0));
+  t.notSame(spare.routeId, route.routeId);
+  t.same(typesOf(mesh.nodes[0]!.events), ["route"]);
+});
+
+t.test("a route that falls silent gives way to its spare one round trip after the first doubt", async (t) => {
+  const mesh = withSpare();
+  const { paths, events } = mesh.nodes[0]!;
+  const route = findRoute(mesh, 0, 3);
+  const spare = paths.spare(mesh.key(3))!;
+  mesh.onFrame = (frame, from) => (from === 2 ? undefined : frame);
+  paths.handleRouteDoubt(mesh.key(3), 1, mesh.nowMs);
+  t.equal(paths.route(mesh.key(3)), route);
+  mesh.run(spare.rttMs);
+  t.equal(paths.route(mesh.key(3)), spare);
+  t.same(typesOf(events), ["route", "route"]);
+  t.equal(paths.stats.sparesTaken, 1);
+  mesh.run(10_000);
+  t.equal(paths.stats.routesDead, 1, "the silent one is gone");
+  t.equal(paths.spare(mesh.key(3)), undefined);
+});
+
+t.test(
+  "a route that lets probes pass and drops the rest is dead at the second doubt, and not taken again",
+  async (t) => {
+    const mesh = withSpare();
+    const { paths } = mesh.nodes[0]!;
+    const route = findRoute(mesh, 0, 3);
+    paths.handleRouteDoubt(mesh.key(3), 1, mesh.nowMs);
+    mesh.run(400);
+    t.equal(paths.route(mesh.key(3)), route, "its probe was answered");
+    paths.handleRouteDoubt(mesh.key(3), 2, mesh.nowMs);
+    t.same([...paths.route(mesh.key(3))!.ports], mesh.route(0, 7, 6, 5, 4, 3), "at once");
+    sendFor(mesh, 0, 3, 30_000);
+    t.same([...paths.route(mesh.key(3))!.ports], mesh.route(0, 7, 6, 5, 4, 3), "though the other is shorter");
+  },
+);
+
+t.test("a peer that comes by another way than before has the own route doubted", async (t) => {
+  const mesh = withSpare();
+  const { paths } = mesh.nodes[0]!;
+  const route = findRoute(mesh, 0, 3);
+  paths.handleHint(mesh.key(3), route.ports, mesh.nowMs);
+  mesh.onFrame = (frame, from) => (from === 2 ? undefined : frame);
+  paths.handleHint(mesh.key(3), Uint16Array.from(mesh.route(0, 7, 6, 5, 4, 3)), mesh.nowMs);
+  mesh.run(200);
+  t.same([...paths.route(mesh.key(3))!.ports], mesh.route(0, 7, 6, 5, 4, 3));
+  const { probesSent } = paths.stats;
+  for (let i = 0; i < 100; i++) paths.handleHint(mesh.key(3), Uint16Array.of(1 + (i % 2), 3), mesh.nowMs);
+  t.ok(paths.stats.probesSent <= probesSent + 4, "whoever changes the ports of frames causes few probes");
 });
 
 t.test("a silent route is given up after its probes, without a session's doubt", async (t) => {
@@ -223,16 +290,32 @@ t.test("a relay that dies in mid-stream costs no frame to fallback and a new rou
 });
 
 t.test("a broken route serves until another is found, under a new id", async (t) => {
-  const mesh = new StaticMesh(grid(3, 3));
+  const mesh = new StaticMesh(line(3));
   const { paths } = mesh.nodes[0]!;
-  const route = findRoute(mesh, 0, 8);
+  const route = findRoute(mesh, 0, 2);
   mesh.receive(0, reportOf(route), 1);
-  t.equal(paths.route(mesh.key(8)), route);
+  t.equal(paths.route(mesh.key(2)), route);
   t.match(route, { isConfirmed: false, isBroken: true });
   mesh.run(400);
-  const found = paths.route(mesh.key(8))!;
+  const found = paths.route(mesh.key(2))!;
   t.match(found, { isConfirmed: true, isBroken: false });
   t.notSame(found.routeId, route.routeId, "so that a relay may report it");
+});
+
+t.test("the spare takes the place of a broken route at once, and a broken spare is none", async (t) => {
+  const mesh = withSpare();
+  const { paths } = mesh.nodes[0]!;
+  const route = findRoute(mesh, 0, 3);
+  const spare = paths.spare(mesh.key(3))!;
+  mesh.receive(0, reportOf(route), 1);
+  t.equal(paths.route(mesh.key(3)), spare);
+  t.match(spare, { isConfirmed: true, isBroken: false });
+  mesh.run(400);
+  const found = paths.spare(mesh.key(3)) ?? paths.route(mesh.key(3))!;
+  t.notSame(found.routeId, route.routeId, "the search that followed found the first way again, under a new id");
+  mesh.receive(0, reportOf(paths.spare(mesh.key(3))!), 1);
+  t.equal(paths.spare(mesh.key(3)), undefined);
+  t.equal(paths.stats.routesBroken, 2);
 });
 
 t.test("a flood of forged reports starts a few searches, and the destination stays in reach", async (t) => {
@@ -332,8 +415,8 @@ t.test("routes in use are looked through a few times a second at most, and each 
   const routes = [1, 2, 3, 4, 5, 6, 7, 8].map((to) => findRoute(mesh, 0, to));
   // Who looks through the routes reads when this one is due.
   let looks = 0;
-  let dueMs = routes[0]!.refreshAtMs;
-  Object.defineProperty(routes[0], "refreshAtMs", {
+  let dueMs = routes[0]!.use.refreshAtMs;
+  Object.defineProperty(routes[0]!.use, "refreshAtMs", {
     get: () => {
       looks++;
       return dueMs;
@@ -350,7 +433,7 @@ t.test("routes in use are looked through a few times a second at most, and each 
   }
   looks = 0;
   for (let i = 0; i < 9; i++) {
-    for (const route of routes) route.usedMs = mesh.nowMs;
+    for (const route of routes) route.use.usedMs = mesh.nowMs;
     mesh.run(1_000);
   }
   t.ok(counts[ProbeMode.SOURCE]! >= routes.length, `${counts[ProbeMode.SOURCE]} routes were measured`);

@@ -1,0 +1,70 @@
+import { equalBytes } from "../wire/bytes.js";
+
+/** A route replaces another where its round trip is shorter by a fifth and 2 ms, or is no longer than 11/10 and has fewer hops. */
+const RTT_GAIN = 0.8;
+const RTT_GAIN_MS = 2;
+const RTT_EQUAL = 1.1;
+
+const NONE = new Uint16Array(0);
+
+/** When the routes to a key were used last, and when they are due to be measured and compared with others. For `Routes` alone. */
+export class RouteUse {
+  usedMs = Number.NEGATIVE_INFINITY;
+  refreshAtMs = Number.POSITIVE_INFINITY;
+  relocateAtMs = Number.POSITIVE_INFINITY;
+}
+
+/** A way to a key. Bulk goes by confirmed routes only. */
+export class Route {
+  /** The destination answered a probe of this route, and nobody said since that it does not lead on. */
+  isConfirmed = false;
+  /** A relay said that it ends there, which is said once a route id: it is never confirmed again, but found anew. */
+  isBroken = false;
+  /** Something is not answered: the next route that a probe confirms, this one or another, is the one to be used. */
+  isDoubted = false;
+  /** Smoothed round-trip time of the probes; 0 while unconfirmed. */
+  rttMs = 0;
+  /** When a probe was last answered. */
+  measuredMs = Number.NEGATIVE_INFINITY;
+  /** The ports from the destination to this node, the destination's own first; empty while unconfirmed. */
+  back: Uint16Array = NONE;
+
+  constructor(
+    readonly key: Uint8Array,
+    /** The ports from this node to the destination, our own first. */
+    readonly ports: Uint16Array,
+    /** The random name that DATA carries and ROUTE_BROKEN gives back. */
+    readonly routeId: Uint8Array,
+    /** Shared by the routes to a key. */
+    readonly use: RouteUse,
+  ) {}
+
+  hasId(routeId: Uint8Array): boolean {
+    return equalBytes(this.routeId, routeId);
+  }
+}
+
+/** True where a measured way is worth a change of route. */
+export function isBetter(candidate: { ports: Uint16Array; rttMs: number }, route: Route): boolean {
+  if (candidate.rttMs + RTT_GAIN_MS < RTT_GAIN * route.rttMs) return true;
+  return candidate.ports.length < route.ports.length && candidate.rttMs <= RTT_EQUAL * route.rttMs;
+}
+
+/**
+ * The routes of `others` to be kept beside `best`, at most `count`: those that nothing speaks against, that share the fewest links with
+ * it at both ends, and are the shortest. Ports tell no more than the ends: from where two routes part, equal numbers are of other nodes.
+ */
+export function chooseSpares(best: Route, others: readonly Route[], count: number): Route[] {
+  const usable = others.filter(({ isConfirmed }) => isConfirmed);
+  const cost = (route: Route) =>
+    (route.isDoubted ? 1e9 : 0) +
+    1e6 * (sharedPrefix(best.ports, route.ports) + sharedPrefix(best.back, route.back)) +
+    route.rttMs;
+  return usable.sort((a, b) => cost(a) - cost(b)).slice(0, count);
+}
+
+function sharedPrefix(a: Uint16Array, b: Uint16Array): number {
+  let length = 0;
+  while (length < a.length && length < b.length && a[length] === b[length]) length++;
+  return length;
+}

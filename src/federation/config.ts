@@ -37,6 +37,9 @@ export const KEY_TIMEOUT_MS = 8_000;
 /** The same where an answer for it is kept: an overlay answers within a second, or its server is away. */
 export const KEPT_KEY_TIMEOUT_MS = 2_000;
 
+/** Time until another node must have stated its name, in ms, once there is a session with it: that takes a round trip. */
+export const NAME_TIMEOUT_MS = 10_000;
+
 /** Levels of objects and lists in a JSON text that is read: a key response has three. */
 export const JSON_DEPTH_MAX = 32;
 

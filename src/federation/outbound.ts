@@ -13,6 +13,7 @@ import type { Servers } from "./servers.js";
 import type { FederationStats } from "./stats.js";
 import type { WakeUps } from "./wake-ups.js";
 import { askWhole, readWhole, type WholeAnswer } from "./whole.js";
+import { within } from "./within.js";
 import { formatXMatrix, readXMatrix, requireParties, type XMatrix } from "./x-matrix.js";
 
 export interface OutboundOptions {
@@ -165,14 +166,6 @@ const NOT_FOUND = { status: 404 };
 const KEPT = { status: 200, rawHeaders: ["content-type", "application/json"] };
 
 const ABSENCE: readonly string[] = [AWAY, "PINYON_HOMESERVER_ANSWER", "PINYON_TIMEOUT", "PINYON_BODY_BROKEN"];
-
-/** Throws `PINYON_TIMEOUT` where something takes longer; it goes on unheard. */
-function within<T>(work: Promise<T>, timeoutMs: number, timers: Timers): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const cancel = timers.after(timeoutMs, () => reject(new FederationError("PINYON_TIMEOUT")));
-    work.then(resolve, reject).finally(cancel);
-  });
-}
 
 /** True for every answer that a homeserver may take keys from: they take any 2xx as a success. */
 function isSuccess({ status }: WholeAnswer): boolean {

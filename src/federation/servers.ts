@@ -1,4 +1,5 @@
 import { nameToKey } from "../wire/name.js";
+import { NAME_TIMEOUT_MS } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import type { Passage, RequestHead } from "./exchange.js";
 import { headerValues } from "./headers.js";
@@ -6,6 +7,7 @@ import { CODE_HEADER, http2Passage } from "./http2.js";
 import type { FederationOverlay, Timers } from "./overlay.js";
 import type { Away, Reachability } from "./reachability.js";
 import type { FederationStats } from "./stats.js";
+import { within } from "./within.js";
 
 /** Answers by which a node says that there is no homeserver to ask: a server is away with its node or without it. */
 const AWAY_CODES: readonly (string | undefined)[] = ["PINYON_HOMESERVER", "PINYON_NO_HOMESERVER"];
@@ -52,14 +54,28 @@ export class Servers {
     return error;
   }
 
+  /**
+   * The node must be the server that is asked for, and not the same key under another name: that would be a second server, and a way round
+   * bans. It says its name before anything else; one that does not is as good as away.
+   */
+  async #ask(name: string, head: RequestHead): Promise<Passage> {
+    const remote = await this.overlay.connect(nameToKey(name)!);
+    const stated = await within(remote.name, NAME_TIMEOUT_MS, this.timers).catch((error: unknown) => {
+      throw error instanceof FederationError
+        ? new FederationError("PINYON_UNREACHABLE", "it does not state its name")
+        : error;
+    });
+    if (stated !== name) throw new FederationError("PINYON_DESTINATION", `the node that was reached is ${stated}`);
+    return http2Passage(remote, name, head);
+  }
+
   /** A session may end between the moment it is given and its use; then nothing was sent, and a new one is as good. */
   async #connect(name: string, head: RequestHead): Promise<Passage> {
-    const key = nameToKey(name)!;
     try {
-      return http2Passage(await this.overlay.connect(key), name, head);
+      return await this.#ask(name, head);
     } catch (error) {
       if ((error as { code?: unknown }).code !== "PINYON_SESSION_ENDED") throw error;
-      return http2Passage(await this.overlay.connect(key), name, head);
+      return await this.#ask(name, head);
     }
   }
 }

@@ -2,16 +2,19 @@ import { readFile, writeFile } from "node:fs/promises";
 import { constants } from "node:http2";
 import { join } from "node:path";
 import t, { type Test } from "tap";
-import { HEAD_FIELDS_MAX } from "../../src/federation/config.js";
+import { HEAD_FIELDS_MAX, NAME_TIMEOUT_MS } from "../../src/federation/config.js";
 import type { FederationCode } from "../../src/federation/errors.js";
 import { unpaddedBase64 } from "../../src/federation/signing.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { keyToName } from "../../src/wire/name.js";
+import { VirtualTimers } from "../link/timers.js";
 import { until } from "../link/until.js";
 import { mustServe, PROFILE, type Scene, setScene } from "./attacking.js";
+import { TestNetwork } from "./network.js";
 import { answerRaw, dataOf, END_STREAM, goAwayOf, headersOf, resetOf } from "./raw-http2.js";
 import { VERSION } from "./raw-node.js";
 import { type Asking, ask, codeOf, giveJson, KEY_ID, startServer, type TestServer } from "./server.js";
+import { mustSettle } from "./settling.js";
 
 /*
  * What a homeserver asks of its own node, and what other nodes answer.
@@ -65,6 +68,41 @@ t.test("a homeserver that asks a server that is none of the overlay is refused",
   await mustNotLeave(t, scene, "PINYON_CLASSIC_NAME", 502, { path: PROFILE }, "127.0.0.1");
   await mustNotLeave(t, scene, "PINYON_CLASSIC_NAME", 502, { path: "/_matrix/client/versions" }, "matrix.example.org");
   await mustNotLeave(t, scene, "PINYON_DESTINATION", 400, { path: PROFILE }, victim.name);
+});
+
+t.test("a node is asked under the name alone that it states", async (t) => {
+  const scene = await setScene(t);
+  const { victim, hostile } = scene;
+  let asked = 0;
+  hostile.node.handler = (_remote, request) => {
+    asked++;
+    request.respond({ ":status": 200 }, { endStream: true });
+  };
+  const { outboundErrors } = victim.federation.stats;
+  for (const name of [keyToName(hostile.node.key, "other.example"), keyToName(hostile.node.key, "a.b.example")]) {
+    const told = await ask(victim, name, { path: "/_matrix/key/v2/server" });
+    t.same([told.status, codeOf(told)], [400, "PINYON_DESTINATION"]);
+  }
+  t.equal(outboundErrors.PINYON_DESTINATION, 2);
+  t.equal(asked, 0, "it was not asked");
+  t.equal((await ask(victim, hostile.name, { path: PROFILE })).status, 200, "by its name it is");
+  await mustServe(t, scene);
+});
+
+t.test("a node that does not state its name is taken for one that is away", async (t) => {
+  const network = new TestNetwork();
+  const timers = new VirtualTimers();
+  const victim = await startServer(t, network, { timers });
+  const honest = await startServer(t, network, { timers });
+  const hostile = network.join();
+  hostile.stated = new Promise(() => {});
+  const told = ask(victim, hostile.name, { path: PROFILE });
+  await until("it was looked for", () => victim.node.searches === 1);
+  t.equal((await ask(victim, honest.name, { path: VERSION })).status, 200, "an honest request succeeds meanwhile");
+  timers.advance(NAME_TIMEOUT_MS);
+  t.equal(codeOf(await told), "PINYON_UNREACHABLE");
+  t.equal(victim.federation.stats.outboundErrors.PINYON_UNREACHABLE, 1);
+  await mustSettle(t, network, [victim, honest], timers);
 });
 
 async function mustNotLeave(

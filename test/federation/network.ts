@@ -50,6 +50,8 @@ export class TestNode implements FederationOverlay {
   handler: Handler = (_remote, request) => request.destroy();
   /** In place of HTTP/2: takes the wire on which another node asks. */
   wireHandler: ((wire: Duplex) => void) | undefined;
+  /** The name that it states to other nodes. */
+  stated: Promise<string>;
   /** False: nobody finds it. */
   isOnline = true;
   /** Times that it looked for another node. */
@@ -62,6 +64,7 @@ export class TestNode implements FederationOverlay {
     readonly name: string,
   ) {
     this.key = nameToKey(name)!;
+    this.stated = Promise.resolve(name);
   }
 
   async connect(key: Uint8Array): Promise<RemoteNode> {
@@ -113,7 +116,7 @@ function open(from: TestNode, to: TestNode): Session {
   serve(from, to, theirs);
   const remote: RemoteNode = {
     key: to.key,
-    name: Promise.resolve(to.name),
+    name: to.stated,
     request(headers, options) {
       const request = client.request(headers, options);
       guardBodies(request);
@@ -129,7 +132,7 @@ function serve(from: TestNode, to: TestNode, wire: Duplex): void {
     to.wireHandler(wire);
     return;
   }
-  const asking: RemoteNode = { key: from.key, name: Promise.resolve(from.name), request: refuse };
+  const asking: RemoteNode = { key: from.key, name: from.stated, request: refuse };
   http2ServerOver(wire, (request, headers, raw) => {
     to.network.track(request);
     to.handler(asking, request, headers, raw);

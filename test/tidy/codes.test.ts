@@ -1,4 +1,6 @@
 import t from "tap";
+import { FEDERATION_CODES } from "../../src/federation/errors.js";
+import { newFederationStats } from "../../src/federation/stats.js";
 import { PacketDrop, SessionCode } from "../../src/session/codes.js";
 import { CloseCode, DropReason } from "../../src/wire/codes.js";
 import { codeOnly, read, sources } from "./repository.js";
@@ -23,6 +25,13 @@ for (const [table, members] of Object.entries({ CloseCode, DropReason, SessionCo
     }
   });
 }
+
+t.test("every code and every counter of federation is met by a test of it", async (t) => {
+  const tests = sources("test/federation").map(read).join("\n");
+  for (const name of [...FEDERATION_CODES, ...Object.keys(newFederationStats())]) {
+    t.match(tests, new RegExp(`\\b${name}\\b`), name);
+  }
+});
 
 t.test("a member is found however it is named, and not in a text", async (t) => {
   t.ok(names("t.equal(code, CloseCode.SELF);", "CloseCode", "SELF"));

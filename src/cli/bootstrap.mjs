@@ -38,8 +38,10 @@ function fail(text) {
   process.exit(2);
 }
 
-/** Also false where a newer clone needs a package that an older one did not. */
+/** Also false where a newer clone needs a package that an older one did not, and where npm was stopped before its end. */
 function hasPackages() {
+  // npm writes it last.
+  if (!existsSync(join(ROOT, "node_modules/.package-lock.json"))) return false;
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
   const names = Object.keys({ ...dependencies, ...devDependencies });
   return names.every((name) => existsSync(join(ROOT, "node_modules", name)));

@@ -3,17 +3,18 @@ import { networkInterfaces } from "node:os";
 import type { Command } from "commander";
 import type { Daemon } from "../daemon/daemon.js";
 import { formatHostPort, type HostPort } from "../daemon/host-port.js";
-import { listenAddresses } from "../daemon/status.js";
+import { homeserverEndpoints, listenAddresses } from "../daemon/status.js";
 import { keyHex } from "../daemon/target.js";
 import { VERSION } from "../daemon/version.js";
 import { isLocalAddress } from "../link/addresses.js";
-import { table } from "./output.js";
+import { homeserverText, table } from "./output.js";
 import { commandText, programText } from "./settings.js";
 
 /** What a node says of itself when it has started: what it is, its name, and what to do next. */
 export function greeting(daemon: Daemon, configFile: string | undefined, command: Command): string {
   const { options, listeners, metrics, discovery, overlay, name } = daemon;
   const { config, folder } = options;
+  const { homeserver } = config;
   const [first] = listeners.map((listener) => listener.address());
   const address = reachable(first);
   const uri = `wss://${formatHostPort(address)}?key=${keyHex(overlay.node.key)}`;
@@ -28,6 +29,7 @@ export function greeting(daemon: Daemon, configFile: string | undefined, command
         "listens on",
         `${listenAddresses(daemon).join(", ")}${isOpen ? "" : ", for this machine and private networks only"}`,
       ],
+      ...(homeserver === undefined ? [] : [["homeserver", homeserverText(homeserverEndpoints(homeserver))]]),
       ["state", folder],
       ...(configFile === undefined ? [] : [["config", configFile]]),
       ...(metrics === undefined ? [] : [["metrics", `http://${formatHostPort(metrics.address())}/metrics`]]),

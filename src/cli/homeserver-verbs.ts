@@ -104,7 +104,7 @@ export async function check(kind: Kind, options: CheckOptions, command: Command)
   if (options.json) printJson({ kind, name: node.name, ok: failed === undefined, steps });
   else print(...table(steps.map(({ step, ok, text }) => [ok ? "ok" : "FAILED", step, text])));
   if (failed === undefined) return;
-  throw homeserverError(HomeserverCode.CHECK, `the step \`${failed.step}\` of the check failed: ${failed.text}`);
+  throw homeserverError(HomeserverCode.CHECK, `the step \`${failed.step}\` of the check failed`);
 }
 
 /** The steps that the running node does. */
@@ -126,6 +126,7 @@ async function checkLive(command: Command, expected: HomeserverConfig): Promise<
 function nextSteps({ kind, config, newFolder, join }: Plan, pinyon: string): string[] {
   const check = `${pinyon} homeserver check ${kind}`;
   const { restart, commands } = HOMESERVERS[kind];
-  if (newFolder === undefined) return [`${pinyon} run   # or start it again`, restart(shellWord(config)), check];
-  return [`${pinyon} run`, ...commands(shellWord(newFolder), shellWord(config), formatHttpUrl(join.url)), check];
+  const run = `${pinyon} run   # a node that runs already has to be stopped first`;
+  if (newFolder === undefined) return [run, restart(shellWord(config)), check];
+  return [run, ...commands(shellWord(newFolder), shellWord(config), formatHttpUrl(join.url)), check];
 }

@@ -19,6 +19,11 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd());
 }
 
+/** Where a node and its homeserver meet. */
+export function homeserverText({ url, listen }: { readonly url: string; readonly listen: string }): string {
+  return `${url}, its federation taken at ${listen}`;
+}
+
 /** A round-trip time: `0.42 ms`, `12.3 ms`, `1,234 ms`. */
 export function rtt(rttMs: number): string {
   if (rttMs < 10) return `${rttMs.toFixed(2)} ms`;

@@ -46,7 +46,8 @@ export async function withDaemon<T>(command: Command, ask: (client: ControlClien
 
 /** How the program was called, so that a person can call it again: installed, from a clone, or by its file. */
 export function programText(): string {
-  if (basename(process.argv[1] ?? "") === "pinyon") return "pinyon";
+  const isByNpx = process.env["npm_command"] === "exec";
+  if (basename(process.argv[1] ?? "") === "pinyon") return isByNpx ? "npx pinyon" : "pinyon";
   const root = fileURLToPath(new URL("../../../", import.meta.url));
   if (relative(process.cwd(), root) === "") return "npx pinyon";
   return `node ${relative(process.cwd(), fileURLToPath(new URL("main.js", import.meta.url)))}`;

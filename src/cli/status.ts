@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { LinkInfo, StatusResult, TreeInfo } from "../daemon/control-protocol.js";
-import { count, duration, print, printJson, rtt, shortName, table } from "./output.js";
+import { count, duration, homeserverText, print, printJson, rtt, shortName, table } from "./output.js";
 import { withDaemon } from "./settings.js";
 
 export function statusCommand(): Command {
@@ -22,6 +22,7 @@ export function statusLines(status: StatusResult): string[] {
       ["key", status.key],
       ["network", status.network + (status.leaf ? ", leaf mode" : "")],
       ["listens on", status.listen.join(", ") + (status.localOnly ? " (local addresses only)" : "")],
+      ...(status.homeserver === null ? [] : [["homeserver", homeserverText(status.homeserver)]]),
       ["metrics", `http://${status.metrics}/metrics`],
       ["running", `${duration(status.uptimeMs)}, pinyon ${status.version}, ${status.crypto} crypto, pid ${status.pid}`],
       ["LAN", status.discovery],

@@ -61,6 +61,8 @@ export interface StatusResult {
   /** Only loopback, link-local and private sources are admitted. */
   readonly localOnly: boolean;
   readonly metrics: string;
+  /** Where the node finds its homeserver, and where it takes what that sends to others; null where it serves none. */
+  readonly homeserver: { readonly url: string; readonly listen: string } | null;
   /** What LAN discovery does. */
   readonly discovery: string;
   readonly links: readonly LinkInfo[];

@@ -1,6 +1,8 @@
 import { keyToName } from "../wire/name.js";
+import type { HomeserverConfig } from "./config.js";
 import type { LinkInfo, StatusResult, TreeInfo } from "./control-protocol.js";
 import type { Daemon } from "./daemon.js";
+import { formatEndpoint, formatHttpUrl } from "./endpoint.js";
 import { formatHostPort } from "./host-port.js";
 import { keyHex } from "./target.js";
 import { VERSION } from "./version.js";
@@ -9,6 +11,7 @@ import { VERSION } from "./version.js";
 export function statusOf(daemon: Daemon): StatusResult {
   const { options, overlay, clock, discovery, metrics } = daemon;
   const { key, links, trees, sessions } = overlay.status();
+  const { homeserver } = options.config;
   const nameAtPort = new Map(links.map((link) => [link.port, keyToName(link.key)]));
   return {
     name: daemon.name,
@@ -22,6 +25,7 @@ export function statusOf(daemon: Daemon): StatusResult {
     listen: listenAddresses(daemon),
     localOnly: options.config.listen === undefined,
     metrics: metrics === undefined ? "" : formatHostPort(metrics.address()),
+    homeserver: homeserver === undefined ? null : homeserverEndpoints(homeserver),
     discovery: discovery?.status() ?? "off",
     links: links.map((link): LinkInfo => {
       const name = keyToName(link.key);
@@ -59,6 +63,11 @@ export function listenAddresses({ listeners }: Daemon): string[] {
     const address = listener.address();
     return address === undefined ? [] : [formatHostPort({ host: address.address, port: address.port })];
   });
+}
+
+/** Where node and homeserver meet, as the config file says it. */
+export function homeserverEndpoints({ url, listen }: HomeserverConfig): { url: string; listen: string } {
+  return { url: formatHttpUrl(url), listen: formatEndpoint(listen) };
 }
 
 function warningsOf(daemon: Daemon, linkCount: number): string[] {

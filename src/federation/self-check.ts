@@ -81,7 +81,10 @@ async function checkKey({ homeserver, signer }: SelfCheckOptions): Promise<strin
   const { body } = await homeserver.ask({ ...GET, path: "/_matrix/key/v2/server" });
   const response = parseJsonObject(body) ?? {};
   const stated = memberOf(response, "server_name");
-  if (stated !== name) throw new Error(`it is ${String(stated)}, and this node is ${name}: they must have one name`);
+  if (stated !== name)
+    throw new Error(
+      `it is ${String(stated)}, and this node is ${name}: they must have one name; where its own file names this node, another homeserver has its port`,
+    );
   const keyId = keyIdsOf(response, publicKey).find((id) => verifyJson(response, name, id, publicKey));
   if (keyId !== undefined) return keyId;
   throw new Error("it signs with another key than this node's: give it the node's key, and start it again");

@@ -121,6 +121,8 @@ t.test("check tells a node that runs without what connect wrote from a homeserve
   t.match(await check(), / FAILED +node +it runs with another config than its file has: start it again\n/);
   await node.end("SIGTERM");
   await node.run();
+  const status = await node.ask("status");
+  t.match(status.stdout, `homeserver  http://127.0.0.1:${port}, its federation taken at 127.0.0.1:${listen}\n`);
   t.match(await check(), / ok +node .*\n +FAILED +listener +it does not answer \(.*ECONNREFUSED 127\.0\.0\.1/);
 });
 
@@ -154,7 +156,7 @@ t.test("connect --new makes a homeserver that nobody else can read", async (t) =
     files: [{}, {}, {}, { path: place.config, backup: `${place.config}.before-pinyon` }],
   });
   t.match(made.next, [
-    / run$/,
+    / run /,
     new RegExp(`^python3 -m venv '${folder}'/venv && '${folder}'/venv/bin/pip install matrix-synapse`),
     / --config-path '.*\/homeserver\.yaml' /,
     /register_new_matrix_user --config '.*' http:\/\/127\.0\.0\.1:28232$/,

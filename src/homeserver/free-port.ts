@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { createServer } from "node:net";
+import { dirname } from "node:path";
 import { type Endpoint, formatEndpoint } from "../daemon/endpoint.js";
 import { ErrorCode, messageOf, PinyonError, systemCode } from "../daemon/errors.js";
 import type { HostPort } from "../daemon/host-port.js";
@@ -11,7 +13,7 @@ const TRIES = 100;
 export async function requireFree(endpoint: Endpoint, instead: string): Promise<void> {
   const error = await listenError(endpoint);
   if (error === undefined) return;
-  const why = systemCode(error) === "EADDRINUSE" ? "is in use" : `cannot be listened on: ${messageOf(error)}`;
+  const why = systemCode(error) === "EADDRINUSE" ? "is in use" : `cannot be listened on: ${reason(endpoint, error)}`;
   throw new PinyonError(ErrorCode.LISTEN, `${formatEndpoint(endpoint)} ${why}: ${instead}`);
 }
 
@@ -21,6 +23,12 @@ export async function firstFree({ host, port }: HostPort, instead: string): Prom
     if ((await listenError({ host, port: next })) === undefined) return { host, port: next };
   }
   throw new PinyonError(ErrorCode.LISTEN, `ports ${port} to ${port + TRIES - 1} of ${host} are in use: ${instead}`);
+}
+
+/** The system says of a socket's folder that is not there what it says of one that is closed. */
+function reason(endpoint: Endpoint, error: Error): string {
+  if (!("path" in endpoint) || existsSync(dirname(endpoint.path))) return messageOf(error);
+  return `there is no folder ${dirname(endpoint.path)}`;
 }
 
 /** Tries it as the daemon will. */

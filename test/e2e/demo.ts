@@ -80,7 +80,9 @@ function print(lines: readonly Line[]): void {
     const took = time(line.durationMs).padStart(8);
     return `${line.passed ? "passed" : "FAILED"}  ${line.title.padEnd(width)}  ${took}  ${line.text}`;
   });
-  process.stdout.write(`\n${rows.join("\n")}\n\n`);
+  const passedCount = lines.filter((line) => line.passed).length;
+  const total = `${passedCount} of ${lines.length} passed in ${time(performance.now() - startedMs)}`;
+  process.stdout.write(`\n${rows.join("\n")}\n\n${total}\n\n`);
 }
 
 /** Leaves all running until a signal. */

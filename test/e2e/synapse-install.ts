@@ -39,11 +39,18 @@ export async function installSynapse(tell: Tell): Promise<string> {
     await run("python3", ["-m", "venv", folder]);
     const install = ["-m", "pip", "install", "--disable-pip-version-check", `matrix-synapse==${SYNAPSE_VERSION}`];
     let packageCount = 0;
-    await run(pythonOf(folder), install, {
+    const installed = run(pythonOf(folder), install, {
       onLine: (line) => {
         if (line.startsWith("Collecting") && ++packageCount % 10 === 0) tell(`  ${packageCount} packages`);
         if (line.startsWith("Installing collected")) tell(`  ${packageCount} packages, unpacking`);
       },
+    });
+    await installed.catch((error: Error) => {
+      const isOffline = /NewConnectionError|ConnectTimeout|name resolution|ProxyError/.test(error.message);
+      if (!isOffline) throw error;
+      throw new Error(
+        "Synapse could not be installed: PyPI cannot be reached. This needs the Internet, the first time",
+      );
     });
   });
   return pythonOf(folder);

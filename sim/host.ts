@@ -1,14 +1,25 @@
-import type { NodeEvent } from "../src/node/events.js";
+import type { NodeEvent, RequestEvent } from "../src/node/events.js";
 import { Node, type NodeOptions } from "../src/node/node.js";
 import type { StoredLocator } from "../src/router/locators.js";
 import { toHex } from "../src/wire/bytes.js";
+import { Kind } from "../src/wire/kinds.js";
 import type { LinkEnd, Station } from "./link.js";
 import type { Schedule } from "./schedule.js";
+import { type SentBytes, webSocketBytes } from "./sent-bytes.js";
 
 /** What a node keeps on disk. */
 interface Disk {
   epoch: number;
   readonly locators: Map<string, StoredLocator>;
+}
+
+/** What a host tells the network that it is part of. */
+export interface HostHooks {
+  handleTransmit(host: Host, end: LinkEnd, message: Uint8Array): void;
+  handleDelivery(host: Host, end: LinkEnd, message: Uint8Array): void;
+  handleEvent(host: Host, event: NodeEvent): void;
+  /** The node had an input, and said and sent all that followed from it. */
+  handleSettled(host: Host): void;
 }
 
 /** Inputs at one time before a host counts as spinning: a fault in the node. */
@@ -19,11 +30,17 @@ export class Host implements Station {
   /** Undefined while the machine is down. */
   node: Node | undefined;
   readonly ends = new Map<number, LinkEnd>();
-  /** The link to each neighbour, by its key in hex. */
+  /** The link to each neighbour, by its key in hex, and by its port. */
   readonly neighbours = new Map<string, number>();
+  readonly ports = new Map<number, number>();
   disk: Disk = { epoch: 0, locators: new Map() };
-  /** Called with every event of the node. */
-  onEvent: (event: NodeEvent) => void = () => {};
+  /** How far the machine's clock is wrong; a node reads it when it starts. */
+  clockErrorMs = 0;
+  /** When the node started last, and when it was last there while it is not. */
+  sinceMs = 0;
+  readonly sent: SentBytes = { control: 0, data: 0 };
+  /** Who waits for the answer to a question of this node, by its number. */
+  readonly asking = new Map<number, (answer: RequestEvent) => void>();
   /** Called where a link of this host ended, with the code by which the other end closed it. */
   onClosed: (number: number, code: number | undefined) => void = () => {};
 
@@ -42,7 +59,7 @@ export class Host implements Station {
     readonly index: number,
     readonly options: Omit<NodeOptions, "storedEpoch" | "wallMs" | "storedLocators">,
     private readonly schedule: Schedule,
-    private readonly onDelivery: (host: Host, message: Uint8Array) => void,
+    private readonly hooks: HostHooks,
   ) {}
 
   get key(): Uint8Array {
@@ -56,7 +73,8 @@ export class Host implements Station {
   /** Starts the node, with what the disk holds and a clock that says `wallMs`. */
   start(wallMs: number): void {
     const { epoch, locators } = this.disk;
-    const stored = { storedEpoch: epoch, storedLocators: [...locators.values()], wallMs };
+    const stored = { storedEpoch: epoch, storedLocators: [...locators.values()], wallMs: wallMs + this.clockErrorMs };
+    this.sinceMs = this.schedule.nowMs;
     this.node = new Node({ ...this.options, ...stored }, this.schedule.nowMs);
     this.#settle();
   }
@@ -64,11 +82,14 @@ export class Host implements Station {
   /** The process is gone, and the links with it. The caller ends those. */
   crash(): void {
     this.node = undefined;
+    this.sinceMs = this.schedule.nowMs;
     this.#isStopped = false;
     this.#missed.length = 0;
     this.#timerMs = Number.POSITIVE_INFINITY;
     this.ends.clear();
     this.neighbours.clear();
+    this.ports.clear();
+    this.asking.clear();
   }
 
   /** Nothing is read and no timer fires until `resume`, as after SIGSTOP. */
@@ -100,7 +121,7 @@ export class Host implements Station {
   }
 
   handleMessage(end: LinkEnd, message: Uint8Array): void {
-    this.onDelivery(this, message);
+    this.hooks.handleDelivery(this, end, message);
     this.act((node, nowMs) => node.handleMessage(end.number, message, nowMs));
   }
 
@@ -143,12 +164,15 @@ export class Host implements Station {
       if (end !== undefined) this.#pump(end);
     }
     this.#arm(node.pollTimeout());
+    this.hooks.handleSettled(this);
   }
 
   #pump(end: LinkEnd): void {
     while (!end.isClosed && end.isWritable) {
       const message = this.node!.pollTransmit(end.number, this.schedule.nowMs);
       if (message === undefined) return;
+      this.sent[message[1] === Kind.DATA ? "data" : "control"] += webSocketBytes(message.length, end.dialled);
+      this.hooks.handleTransmit(this, end, message);
       end.send(message);
     }
   }
@@ -157,9 +181,11 @@ export class Host implements Station {
     switch (event.type) {
       case "link-up":
         this.neighbours.set(toHex(event.key), event.link);
+        this.ports.set(event.port, event.link);
         break;
       case "link-down":
         if (this.neighbours.get(toHex(event.key)) === event.link) this.neighbours.delete(toHex(event.key));
+        if (this.ports.get(event.port) === event.link) this.ports.delete(event.port);
         break;
       case "close": {
         const end = this.ends.get(event.link);
@@ -174,8 +200,16 @@ export class Host implements Station {
       case "locator":
         this.disk.locators.set(toHex(event.locator.key), event.locator);
         break;
+      case "ping":
+      case "trace":
+      case "lookup": {
+        const answered = this.asking.get(event.request);
+        this.asking.delete(event.request);
+        answered?.(event);
+        break;
+      }
     }
-    this.onEvent(event);
+    this.hooks.handleEvent(this, event);
   }
 
   #arm(timeMs: number): void {

@@ -4,12 +4,16 @@ import type { Schedule } from "./schedule.js";
 /** How a link behaves, the same in both directions. */
 export interface LinkModel {
   readonly delayMs: number;
+  /** A message takes up to so much longer; order is kept. None where it is not said. */
+  readonly jitterMs?: number;
   readonly bytesPerMs: number;
   /** Bytes that a direction holds before it takes no more: sent and not yet gone out, or come in and not yet read. */
   readonly bufferBytes: number;
   /** A message is lost in so many of so many cases: it, and all behind it, arrive that much later, as TCP would have it. */
   readonly loss: readonly [numerator: number, denominator: number];
   readonly stallMs: number;
+  /** In so many of so many cases a message breaks the connection, and both ends find out. None where it is not said. */
+  readonly reset?: readonly [numerator: number, denominator: number];
 }
 
 /** What is at the end of a link. */
@@ -31,6 +35,7 @@ interface Item {
 class Pipe {
   /** Nothing arrives, and nothing is lost, until it is healed. */
   isCut = false;
+  #isLost = false;
   #freeMs = 0;
   #lastArrivalMs = 0;
   #arrived: Item[] = [];
@@ -43,15 +48,18 @@ class Pipe {
     private readonly model: LinkModel,
     private readonly from: () => LinkEnd,
     private readonly to: () => LinkEnd,
+    private readonly breakDown: () => void,
   ) {}
 
   send(item: Item): void {
-    const { bytesPerMs, delayMs, loss, stallMs } = this.model;
+    const { bytesPerMs, delayMs, jitterMs = 0, loss, stallMs, reset } = this.model;
     const { nowMs } = this.schedule;
     this.#freeMs = Math.max(nowMs, this.#freeMs) + (item.message?.length ?? 0) / bytesPerMs;
     const stalledMs = this.random.chance(...loss) ? stallMs : 0;
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.#freeMs + delayMs + stalledMs);
+    const lateMs = jitterMs === 0 ? 0 : this.random.below(jitterMs + 1);
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.#freeMs + delayMs + stalledMs + lateMs);
     this.schedule.at(this.#lastArrivalMs, () => this.#arrive(item));
+    if (item.message !== undefined && reset !== undefined && this.random.chance(...reset)) this.breakDown();
   }
 
   /** False where no more is taken: `handleWritable` follows. */
@@ -72,13 +80,21 @@ class Pipe {
     if (this.#isBlocked) this.#wakeLater();
   }
 
-  /** Whatever is under way is lost. */
-  break(): void {
+  /** Whatever is under way is lost, and whatever follows. */
+  lose(): void {
     this.isCut = true;
+    this.#isLost = true;
     this.#arrived = [];
   }
 
+  heal(): void {
+    if (this.#isLost) return;
+    this.isCut = false;
+    this.flush();
+  }
+
   #arrive(item: Item): void {
+    if (this.#isLost) return;
     this.#arrived.push(item);
     this.#unreadBytes += item.message?.length ?? 0;
     this.flush();
@@ -108,6 +124,7 @@ export class LinkEnd {
     readonly station: Station,
     /** What this end sends. */
     readonly pipe: Pipe,
+    private readonly onClosed: () => void,
   ) {}
 
   get isWritable(): boolean {
@@ -123,6 +140,15 @@ export class LinkEnd {
     if (this.isClosed) return;
     this.isClosed = true;
     this.pipe.send({ message: undefined, code });
+    this.onClosed();
+  }
+
+  /** The station finds the connection gone, and the other end does not. */
+  vanish(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.onClosed();
+    this.station.handleClosed(this, undefined);
   }
 
   take(item: Item): void {
@@ -132,6 +158,7 @@ export class LinkEnd {
       return;
     }
     this.isClosed = true;
+    this.onClosed();
     this.station.handleClosed(this, item.code);
   }
 
@@ -144,30 +171,29 @@ export class LinkEnd {
 export class SimLink {
   readonly ends: readonly [LinkEnd, LinkEnd];
 
-  /** `stations[0]` dials. */
+  /** `stations[0]` dials. `onClosed` is called when an end is closed. */
   constructor(
     readonly number: number,
     stations: readonly [Station, Station],
     schedule: Schedule,
     random: Random,
     model: LinkModel,
+    onClosed: () => void = () => {},
   ) {
     const end = (side: 0 | 1): LinkEnd => this.ends[side];
-    const forth = new Pipe(
-      schedule,
-      random,
-      model,
-      () => end(0),
-      () => end(1),
-    );
-    const back = new Pipe(
-      schedule,
-      random,
-      model,
-      () => end(1),
-      () => end(0),
-    );
-    this.ends = [new LinkEnd(number, true, stations[0], forth), new LinkEnd(number, false, stations[1], back)];
+    const pipe = (side: 0 | 1) =>
+      new Pipe(
+        schedule,
+        random,
+        model,
+        () => end(side),
+        () => end(side === 0 ? 1 : 0),
+        () => this.reset(),
+      );
+    this.ends = [
+      new LinkEnd(number, true, stations[0], pipe(0), onClosed),
+      new LinkEnd(number, false, stations[1], pipe(1), onClosed),
+    ];
   }
 
   get isClosed(): boolean {
@@ -180,10 +206,7 @@ export class SimLink {
   }
 
   heal(): void {
-    for (const { pipe } of this.ends) {
-      pipe.isCut = false;
-      pipe.flush();
-    }
+    for (const { pipe } of this.ends) pipe.heal();
   }
 
   /** Both ends find the connection gone, each as soon as the other's last bytes would have come. */
@@ -191,9 +214,20 @@ export class SimLink {
     for (const end of this.ends) end.pipe.send({ message: undefined, code: undefined });
   }
 
+  /** `side` finds the connection gone; the other end is told nothing and hears nothing more. */
+  halfOpen(side: 0 | 1): void {
+    this.lose();
+    this.ends[side].vanish();
+  }
+
+  /** What one end sends comes out at the other. */
+  isWhole(sender: 0 | 1): boolean {
+    return !this.ends[0].isClosed && !this.ends[1].isClosed && !this.ends[sender].pipe.isCut;
+  }
+
   /** One station vanished without a word: nothing arrives any more, and nobody is told. */
   lose(): void {
-    for (const { pipe } of this.ends) pipe.break();
+    for (const { pipe } of this.ends) pipe.lose();
   }
 
   /** What came in while a station did not read. */

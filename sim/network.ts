@@ -4,12 +4,14 @@ import type { NodeConfig } from "../src/node/config.js";
 import type { NodeEvent, RequestEvent } from "../src/node/events.js";
 import type { Node, NodeOptions } from "../src/node/node.js";
 import { toHex } from "../src/wire/bytes.js";
+import { Dialler } from "./dialler.js";
 import { EventHash } from "./event-hash.js";
 import type { Graph } from "./graphs.js";
-import { Host } from "./host.js";
+import { Host, type HostHooks } from "./host.js";
 import { type LinkModel, SimLink, type Station } from "./link.js";
 import { Random } from "./random.js";
 import { Schedule } from "./schedule.js";
+import type { Watcher } from "./watcher.js";
 
 export interface NetworkOptions {
   readonly seed: number;
@@ -22,13 +24,16 @@ export interface NetworkOptions {
   readonly config?: Partial<NodeConfig>;
   /** What each node's clock says at the start; a real one by default. */
   readonly wallMs?: number;
+  /** When each node starts, in milliseconds; all at once by default. */
+  readonly startMs?: (index: number) => number;
 }
 
 const LINK: LinkModel = { delayMs: 10, bytesPerMs: 12_500, bufferBytes: 65_536, loss: [0, 1], stallMs: 250 };
 /** What a good clock says when the network starts: 2026. */
 const WALL_MS = 1_780_000_000_000;
-/** Between the end of a link, or a vain attempt, and the next attempt. */
-const REDIAL_MS = 1_000;
+/** Verdicts on signatures that are kept: 400 bytes each. */
+const VERDICTS_MIN = 65_536;
+const VERDICTS_PER_NODE = 256;
 
 /** An answer that is awaited. */
 export interface Question<E> {
@@ -37,7 +42,8 @@ export interface Question<E> {
 
 /**
  * Nodes in virtual time: real ones, over links with delay, rate and finite buffers, that can be cut, reset, stopped and crashed. All
- * that happens follows from the seed: the same seed gives the same `hash`.
+ * that happens follows from the seed: the same seed gives the same `hash`. The nodes share one cache of verdicts, so that each
+ * signature is checked once.
  */
 export class Network {
   readonly graph: Graph;
@@ -48,22 +54,33 @@ export class Network {
   /** Everything that was delivered, to whom and when. */
   readonly hash = new EventHash();
   readonly links = new Map<number, SimLink>();
+  /** One for each edge of the graph, in its order. */
+  readonly diallers: readonly Dialler[];
   readonly #options: NetworkOptions;
   readonly #model: LinkModel;
   #linkCount = 0;
-  /** Links of the graph that may not be dialled now. */
-  readonly #severed = new Set<string>();
-  readonly #listeners = new Set<(host: Host, event: NodeEvent) => void>();
+  readonly #byHost: Dialler[][];
+  readonly #byPair = new Map<string, Dialler>();
+  readonly #byKey = new Map<string, Host>();
+  readonly #watchers = new Set<Watcher>();
 
   constructor(options: NetworkOptions) {
+    const { seed, graph, crypto } = options;
     this.#options = options;
-    this.graph = options.graph;
+    this.graph = graph;
     this.#model = { ...LINK, ...options.link };
-    this.random = new Random(options.seed);
-    this.verdicts = new VerdictCache(options.crypto, { max: 65_536 });
-    this.hosts = Array.from({ length: options.graph.nodes }, (_, index) => this.#makeHost(index));
-    for (const host of this.hosts) host.start(options.wallMs ?? WALL_MS);
-    for (const [from, to] of options.graph.edges) this.#dial(from, to);
+    this.random = new Random(seed);
+    this.verdicts = new VerdictCache(crypto, { max: Math.max(VERDICTS_MIN, VERDICTS_PER_NODE * graph.nodes) });
+    const hooks = this.#hooks();
+    this.hosts = Array.from({ length: graph.nodes }, (_, index) => this.#makeHost(index, hooks));
+    this.#byHost = this.hosts.map(() => []);
+    this.diallers = graph.edges.map(([from, to], edge) => this.#makeDialler(from, to, edge));
+    for (const host of this.hosts) {
+      const startMs = options.startMs?.(host.index) ?? 0;
+      if (startMs === 0) this.#start(host);
+      else this.schedule.at(startMs, () => this.#start(host));
+    }
+    for (const dialler of this.diallers) dialler.dial();
   }
 
   get nowMs(): number {
@@ -78,6 +95,19 @@ export class Network {
     return this.hosts[index]!.key;
   }
 
+  hostOf(key: Uint8Array): Host | undefined {
+    return this.#byKey.get(toHex(key));
+  }
+
+  /** The host behind a port of another, and the link that leads there, where one is up. */
+  behind(host: Host, port: number): { readonly host: Host; readonly link: SimLink; readonly side: 0 | 1 } | undefined {
+    const link = this.links.get(host.ports.get(port) ?? -1);
+    if (link === undefined) return undefined;
+    const side = link.ends[0].station === host ? 0 : 1;
+    const other = link.ends[1 - side]!.station;
+    return other instanceof Host ? { host: other, link, side } : undefined;
+  }
+
   // Time
 
   run(forMs: number): void {
@@ -86,10 +116,13 @@ export class Network {
     this.schedule.nowMs = untilMs;
   }
 
-  /** Runs until `done` or for so long; gives what `done` says then. */
-  runUntil(done: () => boolean, atMostMs: number): boolean {
+  /** Runs until `done` or for so long; gives what `done` says then. `done` is asked after every event, or every `stepMs`. */
+  runUntil(done: () => boolean, atMostMs: number, stepMs = 0): boolean {
     const untilMs = this.nowMs + atMostMs;
-    while (!done()) if (!this.schedule.step(untilMs)) break;
+    while (!done()) {
+      if (stepMs === 0 ? !this.schedule.step(untilMs) : this.nowMs >= untilMs) break;
+      if (stepMs > 0) this.run(Math.min(stepMs, untilMs - this.nowMs));
+    }
     return done();
   }
 
@@ -97,21 +130,26 @@ export class Network {
 
   /** The network between two nodes is cut: links stay open and nothing passes. `back` false cuts only what `a` sends. */
   cut(a: number, b: number, back = true): void {
-    this.#severed.add(pairName(a, b));
-    for (const { link, side } of this.#linksBetween(a, b)) {
+    this.#bar(a, b, true);
+    for (const { link, side } of this.linksBetween(a, b)) {
       link.cut(side);
       if (back) link.cut(side === 0 ? 1 : 0);
     }
   }
 
   heal(a: number, b: number): void {
-    this.#severed.delete(pairName(a, b));
-    for (const { link } of this.#linksBetween(a, b)) link.heal();
+    this.#bar(a, b, false);
+    for (const { link } of this.linksBetween(a, b)) link.heal();
   }
 
   /** The connection breaks, and both ends find out. */
   reset(a: number, b: number): void {
-    for (const { link } of this.#linksBetween(a, b)) link.reset();
+    for (const { link } of this.linksBetween(a, b)) link.reset();
+  }
+
+  /** `a` finds the connection gone and `b` does not: for `b` the link is open until it finds it dead. */
+  halfOpen(a: number, b: number): void {
+    for (const { link, side } of [...this.linksBetween(a, b)]) link.halfOpen(side);
   }
 
   stop(index: number): void {
@@ -132,28 +170,36 @@ export class Network {
   /** The process ends without a word. Its machine tells the neighbours, unless it is gone too. */
   crash(index: number, machineToo = false): void {
     const host = this.hosts[index]!;
-    for (const link of this.links.values()) {
-      const end = link.ends.find(({ station }) => station === host);
-      if (end === undefined) continue;
-      end.close(undefined);
-      if (machineToo) link.lose();
+    // A link that was dialled while the node was stopped is not among its ends.
+    const numbers = [...host.ends.keys(), ...this.#byHost[index]!.map(({ link }) => link?.number ?? 0)];
+    for (const number of new Set(numbers)) {
+      const link = this.links.get(number);
+      link?.ends.find(({ station }) => station === host)?.close(undefined);
+      if (machineToo) link?.lose();
     }
     host.crash();
+    for (const watcher of this.#watchers) watcher.handleCrash?.(host);
+    for (const dialler of this.#byHost[index]!) if (dialler.from === host) dialler.dialLater();
   }
 
   /** Starts a crashed node; without its disk it has lost its epochs and locators. */
   restart(index: number, options: { withDisk?: boolean; wallMs?: number } = {}): void {
     const host = this.hosts[index]!;
     if (options.withDisk === false) host.disk = { epoch: 0, locators: new Map() };
-    host.start(options.wallMs ?? WALL_MS + this.nowMs);
+    this.#start(host, options.wallMs);
   }
 
   // Service
 
+  /** Shows everything to `watcher` from now on; the function it gives ends that. */
+  watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
   /** Calls `listener` with every event of every node; the function it gives ends that. */
   onEvent(listener: (host: Host, event: NodeEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.watch({ handleEvent: listener });
   }
 
   /** Asks a node something; the answer is there when it is there. */
@@ -161,16 +207,18 @@ export class Network {
     type: T,
     from: number,
     key: Uint8Array,
+    answered: (answer: Extract<RequestEvent, { type: T }>) => void = () => {},
   ): Question<Extract<RequestEvent, { type: T }>> {
     const question: Question<Extract<RequestEvent, { type: T }>> = { answer: undefined };
     const host = this.hosts[from]!;
-    let number = 0;
-    const end = this.onEvent((at, event) => {
-      if (at !== host || event.type !== type || event.request !== number) return;
-      question.answer = event as Extract<RequestEvent, { type: T }>;
-      end();
+    host.act((node, nowMs) => {
+      const number = node[type](key, nowMs);
+      if (number === 0) return;
+      host.asking.set(number, (answer) => {
+        question.answer = answer as Extract<RequestEvent, { type: T }>;
+        answered(question.answer);
+      });
     });
-    host.act((node, nowMs) => (number = node[type](key, nowMs)));
     return question;
   }
 
@@ -193,64 +241,98 @@ export class Network {
 
   /** True where every link of the graph is up at both ends. */
   isLinked(): boolean {
-    return this.graph.edges.every(([a, b]) => this.#areLinked(a, b) && this.#areLinked(b, a));
+    return this.graph.edges.every(([a, b]) => this.areLinked(a, b) && this.areLinked(b, a));
+  }
+
+  /** True where `a` has a link to `b` whose hello is complete. */
+  areLinked(a: number, b: number): boolean {
+    return this.hosts[a]!.neighbours.has(toHex(this.key(b)));
   }
 
   /** A link from `station` to the node, or where `dialled` is true from the node to it: for tests that speak for themselves. */
   attach(station: Station, index: number, options: { dialled?: boolean; expectedKey?: Uint8Array } = {}): SimLink {
     const host = this.hosts[index]!;
     const stations = options.dialled === true ? ([host, station] as const) : ([station, host] as const);
-    const link = new SimLink(++this.#linkCount, stations, this.schedule, this.random.fork(), this.#model);
-    this.links.set(link.number, link);
+    const link = this.#makeLink(stations, this.#model);
     const end = link.ends[options.dialled === true ? 0 : 1];
     host.open(end, options.expectedKey === undefined ? undefined : [options.expectedKey]);
     return link;
   }
 
-  #makeHost(index: number): Host {
+  /** The links between two nodes, and which side of each `a` is. */
+  *linksBetween(a: number, b: number): Iterable<{ link: SimLink; side: 0 | 1 }> {
+    const pair = [this.hosts[a], this.hosts[b]];
+    const numbers = new Set(pair.flatMap((host) => [...host!.ends.keys()]));
+    for (const number of numbers) {
+      const link = this.links.get(number);
+      if (link === undefined || !link.ends.every(({ station }) => pair.includes(station as Host))) continue;
+      yield { link, side: link.ends[0].station === pair[0] ? 0 : 1 };
+    }
+  }
+
+  #start(host: Host, wallMs = (this.#options.wallMs ?? WALL_MS) + this.nowMs): void {
+    host.start(wallMs);
+    for (const watcher of this.#watchers) watcher.handleStart?.(host);
+  }
+
+  #bar(a: number, b: number, isBarred: boolean): void {
+    const dialler = this.#byPair.get(pairName(a, b));
+    if (dialler !== undefined) dialler.isBarred = isBarred;
+  }
+
+  #hooks(): HostHooks {
+    return {
+      handleTransmit: (host, end, message) => {
+        for (const watcher of this.#watchers) watcher.handleTransmit?.(host, end, message);
+      },
+      handleDelivery: (host, end, message) => {
+        this.hash.add(this.nowMs, host.index, message);
+        for (const watcher of this.#watchers) watcher.handleDelivery?.(host, end, message);
+      },
+      handleEvent: (host, event) => {
+        for (const watcher of this.#watchers) watcher.handleEvent?.(host, event);
+      },
+      handleSettled: (host) => {
+        for (const watcher of this.#watchers) watcher.handleSettled?.(host);
+      },
+    };
+  }
+
+  #makeHost(index: number, hooks: HostHooks): Host {
     const { crypto, node, config } = this.#options;
     const random = this.random.fork();
     const identity = crypto.identityFromSeed(random.bytes(32));
     const shared = { crypto, verdicts: this.verdicts, identity, random: random.bytes, network: "sim" };
     const options = { ...shared, ...(config === undefined ? {} : { config }), ...node?.(index) };
-    const host = new Host(index, options, this.schedule, (to, message) => {
-      this.hash.add(this.nowMs, to.index, message);
-    });
-    host.onEvent = (event) => {
-      for (const listener of this.#listeners) listener(host, event);
-    };
+    const host = new Host(index, options, this.schedule, hooks);
+    this.#byKey.set(toHex(host.key), host);
     return host;
   }
 
-  /** Keeps a link from one node to another, for ever: dials, and dials again where there is none. */
-  #dial(from: number, to: number, current?: SimLink): void {
+  #makeDialler(from: number, to: number, edge: number): Dialler {
     const [dialler, listener] = [this.hosts[from]!, this.hosts[to]!];
-    const canDial = dialler.isReading && listener.node !== undefined && !this.#severed.has(pairName(from, to));
-    const isTrying = current !== undefined && !current.ends[0].isClosed;
-    let link = current;
-    if (canDial && !isTrying && !this.#areLinked(from, to)) {
-      link = new SimLink(++this.#linkCount, [dialler, listener], this.schedule, this.random.fork(), this.#model);
-      this.links.set(link.number, link);
+    const delayMs = this.graph.delaysMs?.[edge];
+    const model = delayMs === undefined ? this.#model : { ...this.#model, delayMs };
+    const made = new Dialler(dialler, listener, this.schedule, this.random.fork(), () => {
+      const link = this.#makeLink([dialler, listener], model, () => made.dialLater());
       dialler.open(link.ends[0], [listener.key]);
       listener.open(link.ends[1], undefined);
-    }
-    for (const { number, isClosed } of this.links.values()) if (isClosed) this.links.delete(number);
-    this.schedule.after(REDIAL_MS + this.random.below(REDIAL_MS / 4), () => this.#dial(from, to, link));
+      return link;
+    });
+    this.#byHost[from]!.push(made);
+    this.#byHost[to]!.push(made);
+    this.#byPair.set(pairName(from, to), made);
+    return made;
   }
 
-  #areLinked(a: number, b: number): boolean {
-    return this.hosts[a]!.neighbours.has(toHex(this.key(b)));
-  }
-
-  /** The links between two nodes, and which side of each `a` is. */
-  *#linksBetween(a: number, b: number): Iterable<{ link: SimLink; side: 0 | 1 }> {
-    const pair = [this.hosts[a], this.hosts[b]];
-    for (const link of this.links.values()) {
-      const stations = link.ends.map(({ station }) => station);
-      if (stations.every((station) => pair.includes(station as Host))) {
-        yield { link, side: stations[0] === pair[0] ? 0 : 1 };
-      }
-    }
+  /** `onEnd` is called when the dialler's end is closed. */
+  #makeLink(stations: readonly [Station, Station], model: LinkModel, onEnd: () => void = () => {}): SimLink {
+    const link = new SimLink(++this.#linkCount, stations, this.schedule, this.random.fork(), model, () => {
+      if (link.isClosed) this.links.delete(link.number);
+      if (link.ends[0].isClosed) onEnd();
+    });
+    this.links.set(link.number, link);
+    return link;
   }
 }
 

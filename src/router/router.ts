@@ -107,7 +107,10 @@ export class Router {
 
   /** Sends a DATA frame on: the egress port, 0 where it is for this node, or a counted `DropReason`. See `Forwarder.forward`. */
   forward(frame: Uint8Array, ingress: number, nowMs: number): number {
-    return this.#forwarder.forward(frame, ingress, nowMs);
+    const egress = this.#forwarder.forward(frame, ingress, nowMs);
+    if (egress > 0) this.stats.forwarded++;
+    else if (egress === 0) this.stats.delivered++;
+    return egress;
   }
 
   pollReady(): number {

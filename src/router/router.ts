@@ -8,7 +8,8 @@ import { Forwarder } from "./forward.js";
 import type { SignedLocator, StoredLocator } from "./locators.js";
 import type { PathConfig } from "./path-config.js";
 import { type PathEvent, Paths } from "./paths.js";
-import type { Peer } from "./peer.js";
+import type { Peer, RoutingView } from "./peer.js";
+import type { LinkQueue } from "./queue.js";
 import { Queues } from "./queues.js";
 import type { Route } from "./route.js";
 import { newRouterStats, type RouterStats } from "./stats.js";
@@ -142,7 +143,17 @@ export class Router {
     return this.#trees.locator();
   }
 
-  // What the node and its status read
+  // What the node, its status and the simulator's checkers read
+
+  /** The tables that forwarding goes by. */
+  get view(): RoutingView {
+    return this.#trees;
+  }
+
+  /** What waits for the link behind a port; undefined without one. */
+  queue(port: number): Pick<LinkQueue, "controlBytes" | "dataBytes" | "probeBytes"> | undefined {
+    return this.#queues.get(port);
+  }
 
   get trees(): readonly Tree[] {
     return this.#trees.trees;

@@ -10,7 +10,7 @@ export class Initiation {
   readonly noise: NoiseInitiator;
   /** HANDSHAKE_INIT: the same each time it is sent. */
   readonly #packet: Uint8Array;
-  readonly #failsMs: number;
+  #failsMs: number;
   #retryMs: number;
   #againMs: number;
   #due = true;
@@ -43,10 +43,14 @@ export class Initiation {
     return this.#answersRead++ < ANSWERS_MAX;
   }
 
-  /** True for an answer that was not taken before, by its sender index; then it is. */
+  /**
+   * True for an answer that was not taken before, by its sender index; then it is. A handshake that was answered does not fail any
+   * more: what the session sends tells by its acknowledgements whether the peer is still there.
+   */
   take(remoteIndex: number): boolean {
     if (this.#taken.includes(remoteIndex)) return false;
     this.#taken.push(remoteIndex);
+    this.#failsMs = Number.POSITIVE_INFINITY;
     return true;
   }
 

@@ -1,6 +1,20 @@
 import type { Network } from "./network.js";
 import type { Random } from "./random.js";
 
+/** What can go wrong with a link, a node, or the clock of its machine. */
+export const FAULTS = [
+  "cut",
+  "cut one way",
+  "reset",
+  "half open",
+  "stop",
+  "crash",
+  "power off",
+  "lose disk",
+  "wrong clock",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
 export interface StormOptions {
   /** Faults in all, and the time from one to the next. */
   readonly faults: number;
@@ -9,7 +23,12 @@ export interface StormOptions {
   readonly lastsMs: readonly [min: number, max: number];
   /** Nodes that may be stopped and crashed. */
   readonly nodes: readonly number[];
+  /** What may happen; everything by default. */
+  readonly kinds?: readonly Fault[];
 }
+
+/** How far a wrong clock is off. */
+const CLOCK_ERROR_S_MAX = 400_000_000;
 
 /** Breaks links and nodes one after another, as the generator has it, and mends each after a while. */
 export function storm(network: Network, random: Random, options: StormOptions): void {
@@ -24,37 +43,41 @@ export function storm(network: Network, random: Random, options: StormOptions): 
 
 function breakSomething(network: Network, random: Random, options: StormOptions): void {
   const later = (mend: () => void) => network.schedule.after(random.between(...options.lastsMs), mend);
+  const fault = random.pick(options.kinds ?? FAULTS);
   const [a, b] = random.pick(network.graph.edges);
-  const node = random.pick(options.nodes);
-  const isUp = network.hosts[node]!.isReading;
-  switch (random.below(6)) {
-    case 0:
-      network.cut(a, b);
+  switch (fault) {
+    case "cut":
+    case "cut one way":
+      network.cut(a, b, fault === "cut");
       later(() => network.heal(a, b));
-      break;
-    case 1:
-      network.cut(a, b, false);
-      later(() => network.heal(a, b));
-      break;
-    case 2:
+      return;
+    case "reset":
       network.reset(a, b);
-      break;
-    case 3:
-      if (!isUp) break;
+      return;
+    case "half open":
+      network.halfOpen(a, b);
+      return;
+  }
+  const node = random.pick(options.nodes);
+  const host = network.hosts[node]!;
+  if (!host.isReading) return;
+  switch (fault) {
+    case "stop":
       network.stop(node);
       later(() => network.resume(node));
-      break;
-    case 4: {
-      if (!isUp) break;
-      const machineToo = random.chance(1, 2);
-      network.crash(node, machineToo);
+      return;
+    case "crash":
+    case "power off":
+      network.crash(node, fault === "power off");
       later(() => network.restart(node));
-      break;
-    }
-    case 5:
-      if (!isUp) break;
+      return;
+    case "lose disk":
       network.crash(node);
       later(() => network.restart(node, { withDisk: false }));
-      break;
+      return;
+    case "wrong clock":
+      network.crash(node);
+      host.clockErrorMs = (random.chance(1, 2) ? 1 : -1) * 1_000 * random.below(CLOCK_ERROR_S_MAX);
+      later(() => network.restart(node));
   }
 }

@@ -38,6 +38,8 @@ export class Host implements Station {
   clockErrorMs = 0;
   /** When the node started last, and when it was last there while it is not. */
   sinceMs = 0;
+  /** What an adversary does with a frame that leaves: sends another in its place, or nothing. */
+  tamper: ((message: Uint8Array, end: LinkEnd) => Uint8Array | undefined) | undefined;
   readonly sent: SentBytes = { control: 0, data: 0 };
   /** Who waits for the answer to a question of this node, by its number. */
   readonly asking = new Map<number, (answer: RequestEvent) => void>();
@@ -171,10 +173,17 @@ export class Host implements Station {
     while (!end.isClosed && end.isWritable) {
       const message = this.node!.pollTransmit(end.number, this.schedule.nowMs);
       if (message === undefined) return;
-      this.sent[message[1] === Kind.DATA ? "data" : "control"] += webSocketBytes(message.length, end.dialled);
-      this.hooks.handleTransmit(this, end, message);
-      end.send(message);
+      this.transmit(end, message);
     }
+  }
+
+  /** Sends a message, or what an adversary makes of it. */
+  transmit(end: LinkEnd, polled: Uint8Array): void {
+    const message = this.tamper === undefined ? polled : this.tamper(polled, end);
+    if (message === undefined) return;
+    this.sent[message[1] === Kind.DATA ? "data" : "control"] += webSocketBytes(message.length, end.dialled);
+    this.hooks.handleTransmit(this, end, message);
+    end.send(message);
   }
 
   #handleEvent(event: NodeEvent): void {

@@ -13,7 +13,7 @@ export interface LinkModel {
   readonly loss: readonly [numerator: number, denominator: number];
   readonly stallMs: number;
   /** In so many of so many cases a message breaks the connection, and both ends find out. None where it is not said. */
-  readonly reset?: readonly [numerator: number, denominator: number];
+  reset?: readonly [numerator: number, denominator: number];
 }
 
 /** What is at the end of a link. */

@@ -58,6 +58,7 @@ export class Network {
   readonly diallers: readonly Dialler[];
   readonly #options: NetworkOptions;
   readonly #model: LinkModel;
+  readonly #models: LinkModel[] = [];
   #linkCount = 0;
   readonly #byHost: Dialler[][];
   readonly #byPair = new Map<string, Dialler>();
@@ -152,6 +153,11 @@ export class Network {
     for (const { link, side } of [...this.linksBetween(a, b)]) link.halfOpen(side);
   }
 
+  /** Connections break no more by themselves. */
+  calm(): void {
+    for (const model of this.#models) model.reset = [0, 1];
+  }
+
   stop(index: number): void {
     this.hosts[index]!.stop();
   }
@@ -241,7 +247,15 @@ export class Network {
 
   /** True where every link of the graph is up at both ends. */
   isLinked(): boolean {
-    return this.graph.edges.every(([a, b]) => this.areLinked(a, b) && this.areLinked(b, a));
+    return this.isLinkedAmong(() => true);
+  }
+
+  /** The same for the links between hosts that count. */
+  isLinkedAmong(counts: (host: Host) => boolean): boolean {
+    return this.graph.edges.every(([a, b]) => {
+      const isAmong = counts(this.hosts[a]!) && counts(this.hosts[b]!);
+      return !isAmong || (this.areLinked(a, b) && this.areLinked(b, a));
+    });
   }
 
   /** True where `a` has a link to `b` whose hello is complete. */
@@ -312,7 +326,8 @@ export class Network {
   #makeDialler(from: number, to: number, edge: number): Dialler {
     const [dialler, listener] = [this.hosts[from]!, this.hosts[to]!];
     const delayMs = this.graph.delaysMs?.[edge];
-    const model = delayMs === undefined ? this.#model : { ...this.#model, delayMs };
+    const model = delayMs === undefined ? { ...this.#model } : { ...this.#model, delayMs };
+    this.#models.push(model);
     const made = new Dialler(dialler, listener, this.schedule, this.random.fork(), () => {
       const link = this.#makeLink([dialler, listener], model, () => made.dialLater());
       dialler.open(link.ends[0], [listener.key]);

@@ -8,6 +8,9 @@ import { Random } from "./random.js";
 /** A prime, so that content moved by any likely size is other content. */
 const PERIOD_BYTES = 65_521;
 const CHUNK_BYTES = 16_384;
+/** Stands in what is sent every so many bytes, so that whoever sees it on the way sees plaintext. */
+export const PLAINTEXT_MARK = Uint8Array.from("pinyon plaintext", (character) => character.charCodeAt(0));
+const MARK_EVERY_BYTES = 64;
 /** The stream that the initiator asks on. */
 const STREAM = 0;
 
@@ -19,6 +22,10 @@ export class Flow {
   isDone = false;
   /** The session ended before that, or never was. */
   isBroken = false;
+  /** Why. */
+  reason = "";
+  /** The handshake was completed. */
+  isEstablished = false;
   /** What arrived is not what was sent. */
   isCorrupt = false;
   /** The longest time between two arrivals. */
@@ -34,6 +41,8 @@ export class Flow {
     seed: number,
   ) {
     this.#content = new Random(seed).bytes(PERIOD_BYTES);
+    for (let at = 0; at + MARK_EVERY_BYTES < PERIOD_BYTES; at += MARK_EVERY_BYTES)
+      this.#content.set(PLAINTEXT_MARK, at);
   }
 
   /** The next bytes to be sent. */
@@ -87,8 +96,11 @@ export class Traffic {
   #handleEvent(host: Host, event: NodeEvent): void {
     switch (event.type) {
       case "established":
-        if (event.initiator) this.#write(host, event.session);
-        else this.#accept(host, event.session);
+        if (event.initiator) {
+          const flow = this.#bySession.get(event.session);
+          if (flow !== undefined) flow.isEstablished = true;
+          this.#write(host, event.session);
+        } else this.#accept(host, event.session);
         break;
       case "writable":
         this.#write(host, event.session);
@@ -102,7 +114,9 @@ export class Traffic {
       case "closed":
       case "reset": {
         const flow = this.#bySession.get(event.session);
-        if (flow !== undefined && !flow.isDone) flow.isBroken = true;
+        if (flow === undefined || flow.isDone || flow.isBroken) break;
+        flow.isBroken = true;
+        flow.reason = event.type === "closed" ? `${event.code} ${event.reason}` : "reset";
         break;
       }
     }

@@ -136,17 +136,20 @@ t.test(
   },
 );
 
-t.test("a session that was answered outlives a cut that follows at once and lasts longer than a handshake may take", async (t) => {
-  const network = new Network({ seed: 1, graph: line(3), crypto });
-  network.run(3_000);
-  const flow = new Traffic(network).send(0, 2, 10_000);
-  t.ok(network.runUntil(() => flow.isEstablished, 5_000));
-  network.crash(1);
-  network.run(12_000);
-  network.restart(1);
-  network.runUntil(() => flow.isDone || flow.isBroken, 20_000);
-  t.ok(flow.isDone && !flow.isCorrupt, flow.reason);
-});
+t.test(
+  "a session that was answered outlives a cut that follows at once and lasts longer than a handshake may take",
+  async (t) => {
+    const network = new Network({ seed: 1, graph: line(3), crypto });
+    network.run(3_000);
+    const flow = new Traffic(network).send(0, 2, 10_000);
+    t.ok(network.runUntil(() => flow.isEstablished, 5_000));
+    network.crash(1);
+    network.run(12_000);
+    network.restart(1);
+    network.runUntil(() => flow.isDone || flow.isBroken, 20_000);
+    t.ok(flow.isDone && !flow.isCorrupt, flow.reason);
+  },
+);
 
 t.test("first contacts go on when the best root of a tree is killed or stopped", async (t) => {
   for (const how of ["kill", "stop"]) {

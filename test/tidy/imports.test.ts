@@ -16,6 +16,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   homeserver: ["wire", "federation", "daemon"],
   cli: [...PURE, "link", "driver", "federation", "daemon", "homeserver"],
   sim: PURE,
+  // What a person starts: arguments, files, processes, and the native set of crypto.
+  "sim/program": [...PURE, "driver", "sim"],
 };
 
 /** The packages of the pure folders and of sim, and why they may be there. Anything else reaches for the machine. */
@@ -27,7 +29,10 @@ const PURE_PACKAGES: Readonly<Record<string, string>> = {
   "lru-cache": "bounded tables; without its ttl, which reads a clock",
 };
 
-const folderOf = (file: string): string => (file.startsWith("src/") ? file.split("/")[1]! : file.split("/")[0]!);
+const folderOf = (file: string): string => {
+  if (file.startsWith("sim/program/")) return "sim/program";
+  return file.startsWith("src/") ? file.split("/")[1]! : file.split("/")[0]!;
+};
 const packageOf = ({ specifier }: Import): string => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)![0];
 
 /** Why a file may not have an import, or undefined where it may. */

@@ -1,0 +1,21 @@
+import { equalBytes } from "../../src/wire/bytes.js";
+import { dataDestination } from "../../src/wire/data.js";
+import { Kind } from "../../src/wire/kinds.js";
+import { PLAINTEXT_MARK } from "../traffic.js";
+import type { Checker, MakeChecker } from "./checker.js";
+
+const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+const MARK = bufferOf(PLAINTEXT_MARK);
+
+/** Of the frames that pass a relay it is told neither what they carry nor who sent them. */
+export const secrets: MakeChecker = ({ frames, isHonest }, fail): Checker => ({
+  handleDelivery(host, _end, message) {
+    const record = frames.current;
+    if (record === undefined || message[1] !== Kind.DATA || !isHonest(record.source)) return;
+    const view = bufferOf(message);
+    if (view.includes(MARK)) fail(`node ${host.index} sees what node ${record.source.index} sends`);
+    const { key, index } = record.source;
+    if (!equalBytes(dataDestination(message), host.key) && view.includes(bufferOf(key)))
+      fail(`node ${host.index}, a relay, sees the key of node ${index}, a sender`);
+  },
+});

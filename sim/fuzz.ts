@@ -12,7 +12,7 @@ import type { LinkModel } from "./link.js";
 import { Network } from "./network.js";
 import { Random } from "./random.js";
 import { partsOf } from "./random-graphs.js";
-import { Traffic } from "./traffic.js";
+import { type Flow, Traffic } from "./traffic.js";
 
 /** What a seed is made of: a network, what goes over it, and what goes wrong. */
 export interface Swarm {
@@ -53,7 +53,8 @@ const HEAL_MS_MAX = 60_000;
 const REST_MS = 5_000;
 const PAIRS_MAX = 120;
 const PAIRS_AT_ONCE = 10;
-const PING_MS = 4_000;
+const REACH_BYTES = 1_000;
+const REACH_MS = 10_000;
 const QUIET_MS = 40_000;
 /** Until the last sessions' last packets are acknowledged, and routes rest. */
 const HUSH_MS = 45_000;
@@ -198,26 +199,30 @@ class FuzzRun {
       if (!isDone) this.#check.fail("reach", `${receivedBytes} of ${sizeBytes} bytes came from ${from} to ${to}`);
   }
 
-  /** Pairs of honest nodes ping each other. */
+  /** Honest nodes open sessions with each other, and what they send arrives. A few at once: the links may be slow. */
   #reach(): void {
-    const honest = this.#network.hosts.filter((host) => this.#context.isHonest(host));
+    const network = this.#network;
+    const honest = network.hosts.filter((host) => this.#context.isHonest(host));
+    const joined = new Set(this.#traffic.flows.map(({ from, to }) => pairOf(from, to)));
     for (let asked = 0; asked < Math.min(PAIRS_MAX, honest.length ** 2); asked += PAIRS_AT_ONCE) {
-      const pairs = Array.from({ length: PAIRS_AT_ONCE }, () => [this.random.pick(honest), this.random.pick(honest)]);
-      // A route from before may lead nowhere now: whoever uses it finds out, and the next question is answered by another.
-      const stale = this.#failing(pairs as [Host, Host][]);
-      for (const [from, to] of this.#failing(stale))
-        this.#check.fail("reach", `node ${from.index} does not reach node ${to.index}`);
+      const flows: Flow[] = [];
+      for (let i = 0; i < PAIRS_AT_ONCE; i++) {
+        const [from, to] = [this.random.pick(honest).index, this.random.pick(honest).index];
+        if (from === to || joined.has(pairOf(from, to))) continue;
+        joined.add(pairOf(from, to));
+        flows.push(this.#traffic.send(from, to, REACH_BYTES));
+      }
+      network.runUntil(() => flows.every(({ isDone, isBroken }) => isDone || isBroken), REACH_MS, 50);
+      for (const flow of flows) {
+        const { from, to, isDone, reason } = flow;
+        if (!isDone) this.#check.fail("reach", `node ${from} does not reach node ${to}: ${reason}`);
+        this.#traffic.close(flow);
+      }
     }
   }
-
-  /** The pairs of which the first gets no answer from the second. A few at once: the links may be slow. */
-  #failing(pairs: readonly (readonly [Host, Host])[]): (readonly [Host, Host])[] {
-    const network = this.#network;
-    const pings = pairs.map(([from, to]) => network.ask("ping", from.index, to.key));
-    network.runUntil(() => pings.every(({ answer }) => answer !== undefined), PING_MS, 50);
-    return pairs.filter((_, i) => pings[i]!.answer?.ok !== true);
-  }
 }
+
+const pairOf = (a: number, b: number): string => `${Math.min(a, b)}-${Math.max(a, b)}`;
 
 /** Nodes without all of which the others are still joined, each of them linked to one of those; in random order. */
 function expendable({ nodes, edges }: Graph, random: Random): number[] {

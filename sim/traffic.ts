@@ -93,6 +93,16 @@ export class Traffic {
     return flow;
   }
 
+  /** Ends the flow's session, at its sender. */
+  close({ from, session }: Flow): void {
+    const { nowMs } = this.network;
+    if (session === undefined) return;
+    this.network.hosts[from]!.act((node) => {
+      session.close(0, "", nowMs);
+      node.handleSessionUse(nowMs);
+    });
+  }
+
   #handleEvent(host: Host, event: NodeEvent): void {
     switch (event.type) {
       case "established":

@@ -75,9 +75,9 @@ export class Forwarder {
     const hopsToGo = dataRouteLength(frame) - index;
     if (hopsToGo > 0) {
       const port = dataRoutePort(frame, index);
-      if (port === ingress) return countDrop(this.drops, DropReason.IN_EQUALS_OUT);
       const queue = this.queues.get(port);
-      if (queue !== undefined) {
+      // A route that turns back here was made when the ports were others, or by somebody who wants frames to wind: it ends here.
+      if (queue !== undefined && port !== ingress) {
         editSourceStep(frame, ingress);
         return this.#send(queue, frame, ingress, hopsToGo);
       }

@@ -97,6 +97,15 @@ t.test("a frame whose route ends elsewhere falls back", async (t) => {
   t.equal(mesh.nodes[0]!.received.get(Kind.ROUTE_BROKEN), 1);
 });
 
+t.test("a frame whose route turns back falls back, as one whose next link is gone, and its sender hears of it", async (t) => {
+  const mesh = new StaticMesh(grid(4, 4));
+  // The ports of 1 are others since the route was made: what led on to 2 leads back to 0.
+  mesh.send(0, 15, [mesh.portTo(0, 1), mesh.portTo(1, 0)]);
+  mesh.settle();
+  t.equal(mesh.nodes[15]!.delivered.length, 1);
+  t.equal(mesh.nodes[0]!.received.get(Kind.ROUTE_BROKEN), 1);
+});
+
 t.test("the sender hears once that a route is broken, however many frames fall back", async (t) => {
   const mesh = new StaticMesh(ring(8));
   const route = mesh.route(0, 1, 2, 3);
@@ -177,7 +186,7 @@ t.test("each reason for a drop is returned and counted", async (t) => {
   const outside = arrived([1, toTwo]);
   outside[13] = 3;
   expect(DropReason.MALFORMED, outside);
-  expect(DropReason.IN_EQUALS_OUT, arrived([1, toZero]));
+  expect(DropReason.NO_WAY, arrived([1, toZero], nowhere));
   expect(DropReason.SELF, dataFrame(relay.key, []), 0);
   expect(DropReason.NO_WAY, dataFrame(nowhere, []));
   expect(DropReason.NO_WAY, arrived([1, 99], nowhere));

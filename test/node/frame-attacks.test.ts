@@ -45,25 +45,28 @@ function arrived(network: Network, route: readonly number[]): Uint8Array {
   return frame;
 }
 
-t.test("a source route back out of its port goes no further on it, and one beyond the hop limit is dropped and counted", async (t) => {
-  const network = makeNetwork();
-  const stranger = Stranger.acquainted(network, VICTIM, simTerms(1));
-  const toStranger = stranger.acquaintance!.theirPort;
-  const status = network.node(VICTIM).status();
-  const toTwo = status.links.find(({ key }) => key.every((byte, i) => byte === network.key(2)[i]))!.port;
-  const before = droppedFor(network, DropReason.HOP_LIMIT);
-  const tired = arrived(network, [1, toTwo]);
-  tired[HOPS_AT] = HOP_LIMIT;
-  for (let i = 0; i < 50; i++) stranger.send(arrived(network, [1, toStranger]), tired);
-  network.run(200);
-  t.equal(droppedFor(network, DropReason.HOP_LIMIT), before + 50);
-  t.notOk(stranger.isClosed, "a relay could have brought them");
-  t.notOk(
-    stranger.received.some((message) => message[1] === 0x30),
-    "no DATA came back: what fell back went to its destination by KEY",
-  );
-  honestAreServed(t, network);
-});
+t.test(
+  "a source route back out of its port goes no further on it, and one beyond the hop limit is dropped and counted",
+  async (t) => {
+    const network = makeNetwork();
+    const stranger = Stranger.acquainted(network, VICTIM, simTerms(1));
+    const toStranger = stranger.acquaintance!.theirPort;
+    const status = network.node(VICTIM).status();
+    const toTwo = status.links.find(({ key }) => key.every((byte, i) => byte === network.key(2)[i]))!.port;
+    const before = droppedFor(network, DropReason.HOP_LIMIT);
+    const tired = arrived(network, [1, toTwo]);
+    tired[HOPS_AT] = HOP_LIMIT;
+    for (let i = 0; i < 50; i++) stranger.send(arrived(network, [1, toStranger]), tired);
+    network.run(200);
+    t.equal(droppedFor(network, DropReason.HOP_LIMIT), before + 50);
+    t.notOk(stranger.isClosed, "a relay could have brought them");
+    t.notOk(
+      stranger.received.some((message) => message[1] === 0x30),
+      "no DATA came back: what fell back went to its destination by KEY",
+    );
+    honestAreServed(t, network);
+  },
+);
 
 t.test("a source route of 128 hops, an index outside it and lengths that lie cost the link", async (t) => {
   const network = makeNetwork();

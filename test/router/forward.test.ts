@@ -97,14 +97,17 @@ t.test("a frame whose route ends elsewhere falls back", async (t) => {
   t.equal(mesh.nodes[0]!.received.get(Kind.ROUTE_BROKEN), 1);
 });
 
-t.test("a frame whose route turns back falls back, as one whose next link is gone, and its sender hears of it", async (t) => {
-  const mesh = new StaticMesh(grid(4, 4));
-  // The ports of 1 are others since the route was made: what led on to 2 leads back to 0.
-  mesh.send(0, 15, [mesh.portTo(0, 1), mesh.portTo(1, 0)]);
-  mesh.settle();
-  t.equal(mesh.nodes[15]!.delivered.length, 1);
-  t.equal(mesh.nodes[0]!.received.get(Kind.ROUTE_BROKEN), 1);
-});
+t.test(
+  "a frame whose route turns back falls back, as one whose next link is gone, and its sender hears of it",
+  async (t) => {
+    const mesh = new StaticMesh(grid(4, 4));
+    // The ports of 1 are others since the route was made: what led on to 2 leads back to 0.
+    mesh.send(0, 15, [mesh.portTo(0, 1), mesh.portTo(1, 0)]);
+    mesh.settle();
+    t.equal(mesh.nodes[15]!.delivered.length, 1);
+    t.equal(mesh.nodes[0]!.received.get(Kind.ROUTE_BROKEN), 1);
+  },
+);
 
 t.test("the sender hears once that a route is broken, however many frames fall back", async (t) => {
   const mesh = new StaticMesh(ring(8));

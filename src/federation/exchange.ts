@@ -63,12 +63,11 @@ export async function exchange(
     if (typeof answer === "boolean") throw new FederationError("PINYON_BODY_BROKEN");
     limit.handleHead();
     const taken = wholeBody(answer.body);
-    answer.body.on("data", () => limit.touch());
+    answer.body.on("data", () => limit.touch()).once("end", () => letGo(question, passage));
     answer.body.pipe(question.answer(answer.status, passHeaders(answer.rawHeaders)));
     const isWhole = await Promise.race([end, taken.then(() => end)]);
     if (!isWhole) throw new FederationError("PINYON_BODY_BROKEN");
-    // An answer may come before the body of its question was read: nobody takes the rest any more.
-    if (question.hasBody && !question.body.readableEnded) passage.destroy(new FederationError("PINYON_BODY_BROKEN"));
+    letGo(question, passage);
     return answer.status;
   } catch (thrown) {
     const error = federationErrorOf(thrown);
@@ -84,6 +83,17 @@ export function bodyError(error: unknown): FederationError {
   return error instanceof FederationError
     ? error
     : new FederationError("PINYON_BODY_BROKEN", undefined, { cause: error });
+}
+
+/**
+ * An answer may come before the body of its question was read: nobody takes the rest any more. It must be let go before the answer ends:
+ * then the platform throws away what it has not given of the body, and ends it as if it were whole.
+ */
+function letGo({ hasBody, body }: Question, passage: Passage): void {
+  if (!hasBody || body.readableEnded) return;
+  body.unpipe(passage.body);
+  body.resume();
+  passage.destroy(new FederationError("PINYON_BODY_BROKEN"));
 }
 
 /** Where nobody takes the rest any more, it is let go, so that who asked can read why. */

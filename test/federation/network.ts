@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { ClientHttp2Session, Http2Stream, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { type Duplex, duplexPair } from "node:stream";
+import { Duplex } from "node:stream";
 import { chooseCrypto } from "../../src/driver/choose-crypto.js";
 import { guardBodies, http2ClientOver, http2ServerOver } from "../../src/driver/http2.js";
 import type { FederationOverlay, RemoteNode } from "../../src/federation/overlay.js";
+import { SESSION_DEFAULTS } from "../../src/session/config.js";
 import { keyToName, nameToKey } from "../../src/wire/name.js";
 
 const { crypto } = chooseCrypto(process.env);
+const WIRE_BYTES = SESSION_DEFAULTS.receiveWindowBytes;
 
 type Handler = (
   remote: RemoteNode,
@@ -83,7 +85,7 @@ export class TestNode implements FederationOverlay {
 
   /** The wire of a new session with another node, on which this node asks as it likes. */
   wireTo(other: TestNode): Duplex {
-    const [ours, theirs] = duplexPair();
+    const [ours, theirs] = wirePair();
     serve(this, other, theirs);
     return ours;
   }
@@ -104,6 +106,38 @@ export class TestNode implements FederationOverlay {
   }
 }
 
+/**
+ * One end of a wire that takes in as much as a session's window does: HTTP/2 reads nothing while a write of its own waits, so with less,
+ * as the platform's `duplexPair` has, bodies that pass both ways wait for each other.
+ */
+class Wire extends Duplex {
+  other!: Wire;
+  #handleRead: (() => void) | undefined;
+
+  override _write(chunk: Uint8Array, _encoding: string, done: () => void): void {
+    this.other.push(chunk);
+    if (this.other.readableLength < WIRE_BYTES) done();
+    else this.other.#handleRead = done;
+  }
+
+  override _read(): void {
+    this.#handleRead?.();
+    this.#handleRead = undefined;
+  }
+
+  override _final(done: () => void): void {
+    this.other.push(null);
+    done();
+  }
+}
+
+function wirePair(): [Wire, Wire] {
+  const pair: [Wire, Wire] = [new Wire(), new Wire()];
+  pair[0].other = pair[1];
+  pair[1].other = pair[0];
+  return pair;
+}
+
 interface Session {
   readonly client: ClientHttp2Session;
   readonly wires: readonly Duplex[];
@@ -111,7 +145,7 @@ interface Session {
 }
 
 function open(from: TestNode, to: TestNode): Session {
-  const [ours, theirs] = duplexPair();
+  const [ours, theirs] = wirePair();
   const client = http2ClientOver(ours, to.name);
   serve(from, to, theirs);
   const remote: RemoteNode = {

@@ -108,16 +108,19 @@ export class TestNode implements FederationOverlay {
 
 /**
  * One end of a wire that takes in as much as a session's window does: HTTP/2 reads nothing while a write of its own waits, so with less,
- * as the platform's `duplexPair` has, bodies that pass both ways wait for each other.
+ * as the platform's `duplexPair` has, bodies that pass both ways wait for each other. What is written arrives in a turn of its own, as from a
+ * network: HTTP/2 that is given more to read while it reads ends the process.
  */
 class Wire extends Duplex {
   other!: Wire;
   #handleRead: (() => void) | undefined;
 
   override _write(chunk: Uint8Array, _encoding: string, done: () => void): void {
-    this.other.push(chunk);
-    if (this.other.readableLength < WIRE_BYTES) done();
-    else this.other.#handleRead = done;
+    setImmediate(() => {
+      this.other.push(chunk);
+      if (this.other.readableLength < WIRE_BYTES) done();
+      else this.other.#handleRead = done;
+    });
   }
 
   override _read(): void {

@@ -1,6 +1,5 @@
-import { equalBytes } from "../src/wire/bytes.js";
 import { ANNOUNCE, HEARTBEAT, REG } from "../src/wire/control.js";
-import { dataDestination, dataHops } from "../src/wire/data.js";
+import { dataHops } from "../src/wire/data.js";
 import { Kind } from "../src/wire/kinds.js";
 import { EDGE_BYTES } from "../src/wire/limits.js";
 import { probeIndex } from "../src/wire/probe.js";
@@ -94,9 +93,6 @@ function isRelayed(message: Uint8Array): boolean {
   return message[1] === Kind.DATA && dataHops(message) > 1;
 }
 
-/** True where the frame is for a key. */
-export const isFor = (message: Uint8Array, key: Uint8Array): boolean => equalBytes(dataDestination(message), key);
-
 function isUp(host: Host, link: number): boolean {
   for (const up of host.ports.values()) if (up === link) return true;
   return false;
@@ -119,6 +115,7 @@ function forged(message: Uint8Array, random: Random): Uint8Array {
     case Kind.ANNOUNCE: {
       const announce = ANNOUNCE.decode(message);
       if (typeof announce === "number") return message;
+      if (random.chance(1, 2)) return ANNOUNCE.encode({ ...announce, seq: announce.seq + 1 + random.below(5) });
       const at = random.below(Math.max(1, announce.edges.length));
       const edges = announce.edges.map((edge, i) =>
         i === at ? changed(edge, EDGE_BYTES - 1 - random.below(128)) : edge,

@@ -1,4 +1,5 @@
 import type { Crypto } from "../src/crypto/crypto.js";
+import { PATH_DEFAULTS } from "../src/router/path-config.js";
 import { ADVERSARIES, DETECTABLE } from "./adversaries.js";
 import { Check } from "./checkers/check.js";
 import type { CheckContext, Violation } from "./checkers/checker.js";
@@ -26,6 +27,8 @@ export interface Swarm {
   readonly kinds: readonly Fault[];
   readonly adversary: string | undefined;
   readonly staggerMs: number;
+  /** Bytes of DATA that a queue holds. */
+  readonly queueBytes: number;
 }
 
 export interface FuzzResult {
@@ -82,6 +85,7 @@ export function drawSwarm(random: Random): Swarm {
     kinds,
     adversary: maybe(1, 4, () => random.pick(DETECTABLE), undefined),
     staggerMs: maybe(1, 4, () => 3_000, 0),
+    queueBytes: maybe(1, 3, () => 8_192, 524_288),
   };
 }
 
@@ -115,6 +119,7 @@ class FuzzRun {
       graph,
       crypto,
       link: swarm.link,
+      config: { paths: { ...PATH_DEFAULTS, dataBytesMax: swarm.queueBytes } },
       node: (index) => ({ leaf: this.#leaves.has(index) }),
       startMs: () => (swarm.staggerMs === 0 ? 0 : random.below(swarm.staggerMs)),
     });

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { ExitCode } from "./exit-codes.js";
 import { addFuzz } from "./fuzz-command.js";
+import { addMutants } from "./mutants-command.js";
 
 const program = new Command("npm run sim --");
 program
@@ -11,4 +12,5 @@ program
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE));
 addFuzz(program);
-program.parse();
+addMutants(program);
+await program.parseAsync();

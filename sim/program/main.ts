@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { ExitCode } from "./exit-codes.js";
 import { addFuzz } from "./fuzz-command.js";
 import { addMutants } from "./mutants-command.js";
+import { addRun } from "./run-command.js";
 
 const program = new Command("npm run sim --");
 program
@@ -11,6 +12,7 @@ program
     `\nExit codes: ${ExitCode.OK} well; ${ExitCode.MISSED} a target missed; ${ExitCode.USAGE} usage; ${ExitCode.CORRECTNESS} a rule broken; ${ExitCode.LIVENESS} not whole again; ${ExitCode.CRASH} crash.`,
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE));
+addRun(program);
 addFuzz(program);
 addMutants(program);
 await program.parseAsync();

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import t from "tap";
-import { type Graph, grid, line, randomConnected, ring, ringWithChord } from "../../sim/graphs.js";
+import { GRAPH_KINDS, makeGraph, parseEdgeList } from "../../sim/graph-spec.js";
+import { type Graph, grid, line, neighboursOf, randomConnected, ring, ringWithChord } from "../../sim/graphs.js";
 import { Random } from "../../sim/random.js";
 
 function isConnected({ nodes, edges }: Graph): boolean {
@@ -45,3 +46,39 @@ t.test("a random graph is connected, simple, as large as asked for, and the same
     }),
   );
 });
+
+t.test(
+  "every kind of graph is connected and simple, with a delay for each link, and the same for the same seed",
+  async (t) => {
+    for (const kind of GRAPH_KINDS)
+      for (const nodes of [4, 25, 200]) {
+        const graph = makeGraph({ kind, nodes }, new Random(nodes));
+        t.ok(isConnected(graph) && isSimple(graph), `${kind} of ${nodes}`);
+        t.equal(graph.delaysMs!.length, graph.edges.length);
+        t.same(makeGraph({ kind, nodes }, new Random(nodes)), graph);
+      }
+  },
+);
+
+t.test("a scale-free and an AS-like graph have hubs, a random one has not", async (t) => {
+  const largest = (kind: (typeof GRAPH_KINDS)[number]) =>
+    Math.max(...neighboursOf(makeGraph({ kind, nodes: 500 }, new Random(1))).map(({ length }) => length));
+  t.ok(largest("random") < 25);
+  t.ok(largest("scale-free") > 40 && largest("as-like") > 40);
+});
+
+t.test(
+  "an edge list names nodes as it likes; a link that comes twice counts once, and a line that is none is said",
+  async (t) => {
+    t.same(parseEdgeList("# two\nx y 5\ny,z\ny x 9\n\n"), {
+      nodes: 3,
+      edges: [
+        [0, 1],
+        [1, 2],
+      ],
+      delaysMs: [5, 10],
+    });
+    t.throws(() => parseEdgeList("a b\nc\n"), { message: /line 2/ });
+    t.throws(() => parseEdgeList("a b soon\n"), { message: /line 1/ });
+  },
+);

@@ -1,0 +1,62 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import t from "tap";
+import type { RunReport } from "../../sim/run.js";
+import { ROOT } from "../tidy/repository.js";
+
+const sim = (...args: string[]) =>
+  spawnSync(process.execPath, [`${ROOT}build/sim/program/main.js`, ...args], {
+    encoding: "utf8",
+    env: { ...process.env, NODE_OPTIONS: "" },
+  });
+
+t.test(
+  "a scenario from a file runs over a graph from a file, and leaves a report, a table and a summary",
+  async (t) => {
+    const folder = t.testdir({
+      "small.json": JSON.stringify({
+        name: "small",
+        about: "a relay of five dies",
+        graph: { kind: "ring", nodes: 5 },
+        forS: 12,
+        contactsPerS: 5,
+        events: [{ atS: 6, do: "crash", nodes: [1] }],
+      }),
+      "ring.txt": "# five in a ring\na b\nb c 20\nc d\nd e 5\ne a\n",
+    });
+    const [json, table] = [join(folder, "report.json"), join(folder, "table.csv")];
+    const graph = join(folder, "ring.txt");
+    const ran = sim("run", join(folder, "small.json"), "--seed", "3", "--graph", graph, "--json", json, "--csv", table);
+    t.equal(ran.status, 0, ran.stderr);
+    t.match(ran.stdout, /small, seed 3: 5 nodes, 5 links/);
+    t.match(ran.stdout, /first contacts .* succeeded within two seconds/);
+    const report = JSON.parse(readFileSync(json, "utf8")) as RunReport;
+    t.equal(report.samples.length, 12);
+    t.equal(report.samples.at(-1)!.nodesUp, 4);
+    t.equal(readFileSync(table, "utf8").trim().split("\n").length, 13);
+  },
+);
+
+t.test("exit codes tell a crash from a broken rule, and both from a mistake on the command line", async (t) => {
+  const withFault = (name: string, seeds: string) =>
+    spawnSync(
+      process.execPath,
+      [
+        "--import",
+        `${ROOT}build/sim/program/mutant-register.js`,
+        `${ROOT}build/sim/program/main.js`,
+        "fuzz",
+        "--seeds",
+        seeds,
+      ],
+      { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "", PINYON_SIM_MUTANT: name } },
+    );
+  t.equal(sim("fuzz", "--seeds", "44").status, 0);
+  t.equal(sim("fuzz", "--seeds", "3..1").status, 2);
+  const crash = withFault("canary: a timer throws", "44");
+  t.equal(crash.status, 12);
+  t.match(crash.stdout, /seed 44 fails, at commit/);
+  t.match(crash.stdout, /again: npm run sim -- fuzz --seeds 44/);
+  t.equal(withFault("hops are not counted", "1").status, 10);
+});

@@ -1,4 +1,5 @@
-import { constants, type OutgoingHttpHeaders } from "node:http2";
+import { once } from "node:events";
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders } from "node:http2";
 import t from "tap";
 import { keyToName } from "../../src/wire/name.js";
 import { until } from "../link/until.js";
@@ -203,8 +204,8 @@ t.test("a head that HTTP/2 forbids ends its stream, or the connection, and reach
       raw.wire.destroy();
     });
   }
-  const { inboundAnswers } = victim.federation.stats;
-  t.equal(inboundAnswers, Object.keys(attacks).length, "the honest requests alone were answered");
+  const { stats } = victim.federation;
+  await until("the honest requests alone were answered", () => stats.inboundAnswers === Object.keys(attacks).length);
 });
 
 t.test("a field that HTTP/1.1 could not carry does not pass, and smuggles nothing", async (t) => {
@@ -253,5 +254,22 @@ t.test("a request that ends while it is judged does no harm", async (t) => {
       raw.wire.destroy();
     }
   }
+  await mustServe(t, scene);
+});
+
+t.test("who is refused while it sends without end is told, and cut", async (t) => {
+  const scene = await setScene(t);
+  const { hostile, victim, network } = scene;
+  const remote = await hostile.node.connect(victim.node.key);
+  const head = headOf(hostile, victim, { ":method": "PUT", ":path": "/_matrix/client/v3/sync" });
+  const request = remote.request(head, { endStream: false });
+  const told = once(request, "response");
+  const drip = setInterval(() => request.destroyed || request.write("x".repeat(1_000)), 5);
+  t.teardown(() => clearInterval(drip));
+  const [headers] = (await told) as [IncomingHttpHeaders & { ":status": number }];
+  t.same([headers[":status"], headers["pinyon-code"]], [404, "PINYON_PATH"]);
+  request.resume();
+  await until("it is cut", () => network.open.size === 0);
+  t.equal(victim.federation.stats.inboundErrors.PINYON_PATH, 1);
   await mustServe(t, scene);
 });

@@ -52,6 +52,8 @@ const GAP_MS = [100, 1_500] as const;
 const LASTS_MS = [300, 8_000] as const;
 /** From the last fault's end until every view is right: a link that died in silence is found within 23 s, and its loss told within 20. */
 const HEAL_MS_MAX = 60_000;
+/** A leaf's link that died in silence is found within 123 s. */
+const LEAF_HEAL_MS_MAX = 160_000;
 /** Searches that began while things failed are over, and what they found unreachable is forgotten. */
 const REST_MS = 5_000;
 const PAIRS_MAX = 120;
@@ -186,7 +188,8 @@ class FuzzRun {
       network.isLinkedAmong(this.#context.isHonest) &&
       viewFaults(this.#context).length === 0 &&
       this.#traffic.flows.every(({ isDone, isBroken }) => isDone || isBroken);
-    if (!network.runUntil(isWhole, HEAL_MS_MAX, 500)) this.#explain();
+    const mostMs = this.swarm.leaves > 0 ? LEAF_HEAL_MS_MAX : HEAL_MS_MAX;
+    if (!network.runUntil(isWhole, mostMs, 500)) this.#explain();
     network.run(REST_MS);
     this.#reach();
     network.run(HUSH_MS);

@@ -78,11 +78,12 @@ export const MUTANTS: readonly Mutant[] = [
     "void subtree;",
   ),
   {
-    name: "a frame goes up after it went down",
+    name: "a frame turns back, and goes up after it went down",
     caughtBy: "loops",
     edits: [
       { file: "src/router/key-step.js", find: "!course.isDown && depth > 0", replace: "depth > 0" },
       { file: "src/router/key-step.js", find: "parent === 0 || parent === barred ||", replace: "parent === 0 ||" },
+      { file: "src/router/key-step.js", find: "!isDeeper || child === barred ||", replace: "!isDeeper ||" },
     ],
   },
   mutant(

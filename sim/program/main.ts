@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { ExitCode } from "./exit-codes.js";
 import { addFuzz } from "./fuzz-command.js";
 import { addMutants } from "./mutants-command.js";
+import { addProve } from "./prove-command.js";
 import { addRun } from "./run-command.js";
 
 const program = new Command("npm run sim --");
@@ -15,4 +16,5 @@ program
 addRun(program);
 addFuzz(program);
 addMutants(program);
+addProve(program);
 await program.parseAsync();

@@ -46,6 +46,20 @@ export interface PathConfig {
   readonly shunnedMs: number;
   /** Locators remembered. 1.3 KB each at most: 5.3 MB. */
   readonly locatorsMax: number;
+  /** Routes from the map that are probed at a time for one destination. */
+  readonly candidatesMax: number;
+  /** Records of a ball: the most that are pulled for one. */
+  readonly ballMax: number;
+  /** Records held, the own ball's and those of peers: 1 KB each, 15 KB at most; so 2 MB, and 30 MB from neighbours that all lie. */
+  readonly recordsMax: number;
+  /** A record is used so long. */
+  readonly recordMs: number;
+  /** BALL_REQUESTs of this node: a second, and at once. */
+  readonly ballRatePerS: number;
+  readonly ballBurst: number;
+  /** How long an answer to one is awaited, and a node that gave none is not asked again. */
+  readonly ballWaitMs: number;
+  readonly ballSilentMs: number;
   /** A route counts as used this long after data was sent by it. */
   readonly usedMs: number;
   /** How often the route in use is measured by a SOURCE probe. */
@@ -83,6 +97,14 @@ export const PATH_DEFAULTS: PathConfig = {
   sparesMax: 2,
   shunnedMs: 60_000,
   locatorsMax: 4_096,
+  candidatesMax: 4,
+  ballMax: 256,
+  recordsMax: 2_048,
+  recordMs: 300_000,
+  ballRatePerS: 64,
+  ballBurst: 512,
+  ballWaitMs: 1_000,
+  ballSilentMs: 60_000,
   usedMs: 10_000,
   refreshMs: 5_000,
   relocateMs: 30_000,

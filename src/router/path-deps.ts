@@ -9,6 +9,8 @@ export interface PathDeps {
   readonly identity: Identity;
   /** The network id as UTF-8: part of every signed message. */
   readonly networkId: Uint8Array;
+  /** Nobody's relay. */
+  readonly leaf?: boolean;
   readonly random: RandomBytes;
   readonly queues: Queues;
   readonly drops: Drops;

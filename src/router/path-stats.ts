@@ -20,6 +20,16 @@ export interface PathStats {
   routesDead: number;
   /** Own routes reported broken or begun on a lost link. */
   routesBroken: number;
+  /** Requests for records of others; those unanswered in time, and not sent for want of budget. */
+  ballsAsked: number;
+  ballsUnanswered: number;
+  ballsRefused: number;
+  /** Requests for records that were answered. */
+  ballsAnswered: number;
+  /** Records of others that have no layout or are another node's than was asked. */
+  ballsBad: number;
+  /** Routes from the map that were probed. */
+  routesJoined: number;
   /** Searches that ended without a route. */
   searchesFailed: number;
   /** Destinations forgotten for newer ones. */
@@ -42,6 +52,12 @@ export function createPathStats(): PathStats {
     sparesTaken: 0,
     routesDead: 0,
     routesBroken: 0,
+    ballsAsked: 0,
+    ballsUnanswered: 0,
+    ballsRefused: 0,
+    ballsAnswered: 0,
+    ballsBad: 0,
+    routesJoined: 0,
     searchesFailed: 0,
     destinationsEvicted: 0,
     locatorsEvicted: 0,

@@ -3,12 +3,15 @@ import { equalBytes } from "../wire/bytes.js";
 import { CloseCode, DropReason } from "../wire/codes.js";
 import { ROUTE_BROKEN } from "../wire/control.js";
 
+import { Kind } from "../wire/kinds.js";
 import { LOCATOR_BYTES_MAX, SIGNATURE_BYTES } from "../wire/limits.js";
 import { decodePlace, locatorPlace } from "../wire/locator.js";
 import { PROBE_REPLY } from "../wire/probe.js";
 import type { Refusal } from "../wire/skim.js";
 import { Answers } from "./answers.js";
+import { Balls } from "./balls.js";
 import { countDrop } from "./drops.js";
+import { idOf } from "./entry.js";
 import { Locators, type SignedLocator, type StoredLocator } from "./locators.js";
 import type { PathDeps } from "./path-deps.js";
 import { createPathStats } from "./path-stats.js";
@@ -45,6 +48,7 @@ export class Paths {
   readonly #probes: Probes;
   readonly #routes: Routes;
   readonly #locators: Locators;
+  readonly balls: Balls;
   readonly #budgets: PortBudgets;
   readonly #requests = new Map<Inquiry, number>();
   #requestCount = 0;
@@ -61,6 +65,7 @@ export class Paths {
     this.#locators = new Locators(config.locatorsMax, this.stats);
     this.#probes = new Probes(this.#relay, this.#locators, deps, this.stats);
     this.#routes = new Routes(this.#probes, this.#locators, random, config, this.stats);
+    this.balls = new Balls(view, this.#relay, deps, this.stats, nowMs);
     this.#budgets = new PortBudgets(config.probeRatePerS, config.probeBurst);
   }
 
@@ -105,10 +110,19 @@ export class Paths {
     return undefined;
   }
 
+  /** A BALL_REQUEST or BALL: sent on, answered, or taken. Requests draw on the budget of probes, answers are bounded by them. */
+  handleBallFrame(frame: Uint8Array, kind: number, ingress: number, nowMs: number): Refusal | undefined {
+    if (kind === Kind.BALL) return this.balls.handleBall(frame, ingress, nowMs);
+    if (this.#budgets.take(ingress, nowMs)) return this.balls.handleRequest(frame, ingress, nowMs);
+    countDrop(this.deps.drops, DropReason.PROBE_RATE);
+    return undefined;
+  }
+
   /** The link is gone. Called once it is out of the view and of `Queues`. */
   handleLinkDown(port: number, nowMs: number): void {
     this.#budgets.handleLinkDown(port);
     this.#relay.handleLinkDown(port);
+    this.balls.handleLinkDown();
     this.#routes.handleLinkDown(port, nowMs);
   }
 
@@ -162,6 +176,20 @@ export class Paths {
     return this.#requestCount;
   }
 
+  /**
+   * Probes the routes to `key` that the map has, the shortest and those that share no node with it. Gives the delay of the shortest;
+   * infinite where the map has none.
+   */
+  join(key: Uint8Array, nowMs: number): number {
+    const routes = this.balls.map.routes(idOf(key), this.deps.config.candidatesMax, nowMs);
+    this.#routes.offer(
+      key,
+      routes.map(({ ports }) => ports),
+      nowMs,
+    );
+    return routes[0]?.delayMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The newest known locator of `key`. */
   locator(key: Uint8Array): SignedLocator | undefined {
     return this.#locators.get(key);
@@ -202,10 +230,11 @@ export class Paths {
       else this.#routes.handleFailure(inquiry, nowMs);
     }
     this.#routes.handleTimeout(nowMs);
+    this.balls.handleTimeout(nowMs);
   }
 
   pollTimeout(): number {
-    return Math.min(this.#probes.pollTimeout(), this.#routes.pollTimeout());
+    return Math.min(this.#probes.pollTimeout(), this.#routes.pollTimeout(), this.balls.pollTimeout());
   }
 
   pollEvent(): PathEvent | undefined {

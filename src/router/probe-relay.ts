@@ -38,7 +38,14 @@ export interface OnTheWayBack {
   back: Uint8Array;
 }
 
-/** Moves PROBE frames on, and PROBE_REPLY and ROUTE_BROKEN back. Decides nothing by what it saw before. */
+/** What has a source route, and how far it is on it. */
+export interface OnTheWayForth {
+  hops: number;
+  index: number;
+  route: Uint16Array;
+}
+
+/** Moves PROBE and BALL_REQUEST on, and PROBE_REPLY, ROUTE_BROKEN and BALL back. Decides nothing by what it saw before. */
 export class ProbeRelay {
   /** Per port, the probes that left there and may still be answered: nobody sends us more replies than that. */
   readonly #repliesDue = new Map<number, number>();
@@ -100,6 +107,30 @@ export class ProbeRelay {
     return this.queues.pushProbe(port, moved, ingress) ? port : countDrop(this.drops, DropReason.QUEUE_FULL);
   }
 
+  /**
+   * The port by which a source-routed frame left, 0 where its route ends here, or the counted drop reason. The port read is overwritten
+   * with `ingress`. An answer to it may come back.
+   */
+  sendForth<F extends OnTheWayForth>(
+    values: F,
+    ingress: number,
+    nowMs: number,
+    encode: (moved: F) => Uint8Array,
+  ): number {
+    const { hops, index, route } = values;
+    if (index > route.length || (index === 0 && ingress !== 0)) return countDrop(this.drops, DropReason.ROUTE_LENGTH);
+    if (index === route.length) return 0;
+    const port = route[index]!;
+    if (port === ingress) return countDrop(this.drops, DropReason.IN_EQUALS_OUT);
+    const reason = this.#refusal(hops, ingress, port, nowMs);
+    if (reason !== undefined) return countDrop(this.drops, reason);
+    route[index] = ingress;
+    const moved = encode({ ...values, hops: hops + 1, index: index + 1 });
+    if (!this.queues.pushProbe(port, moved, ingress)) return countDrop(this.drops, DropReason.QUEUE_FULL);
+    this.#noteReplyDue(port);
+    return port;
+  }
+
   #forwardBySource(frame: Uint8Array, ingress: number, nowMs: number): number {
     const index = probeIndex(frame);
     if (index === probeLength(frame)) {
@@ -142,13 +173,22 @@ export class ProbeRelay {
   }
 
   #leave(frame: Uint8Array, ingress: number, port: number, nowMs: number): number {
-    if (probeHops(frame) >= HOP_LIMIT) return countDrop(this.drops, DropReason.HOP_LIMIT);
-    if (this.queues.get(port) === undefined) return countDrop(this.drops, DropReason.NO_LINK);
-    if (!this.#mayLeave(ingress, port, nowMs)) return countDrop(this.drops, DropReason.PROBE_RATE);
+    const reason = this.#refusal(probeHops(frame), ingress, port, nowMs);
+    if (reason !== undefined) return countDrop(this.drops, reason);
     if (!editProbeStep(frame, ingress, port)) return countDrop(this.drops, DropReason.ROUTE_LENGTH);
     if (!this.queues.pushProbe(port, frame, ingress)) return countDrop(this.drops, DropReason.QUEUE_FULL);
-    this.#repliesDue.set(port, Math.min((this.#repliesDue.get(port) ?? 0) + 1, this.config.repliesDueMax));
+    this.#noteReplyDue(port);
     return port;
+  }
+
+  #refusal(hops: number, ingress: number, port: number, nowMs: number): DropReason | undefined {
+    if (hops >= HOP_LIMIT) return DropReason.HOP_LIMIT;
+    if (this.queues.get(port) === undefined) return DropReason.NO_LINK;
+    return this.#mayLeave(ingress, port, nowMs) ? undefined : DropReason.PROBE_RATE;
+  }
+
+  #noteReplyDue(port: number): void {
+    this.#repliesDue.set(port, Math.min((this.#repliesDue.get(port) ?? 0) + 1, this.config.repliesDueMax));
   }
 
   #mayLeave(ingress: number, port: number, nowMs: number): boolean {

@@ -15,10 +15,10 @@ import type { ProbeRelay } from "./probe-relay.js";
 export interface Question {
   /**
    * find: where is the key, by locator first, or at once by every means where `isUrgent`. check: does the route in use, which is the
-   * only one of `routes`, lead there; spares: which others do. relocate: is there a better way by its locator, or where `isUrgent` any other.
+   * only one of `routes`, lead there; spares: which others do; offer: which of those that the map has. relocate: is there a better way by its locator, or where `isUrgent` any other.
    * request: a check for the user, whose answer is an event.
    */
-  readonly kind: "find" | "check" | "spares" | "relocate" | "request";
+  readonly kind: "find" | "check" | "spares" | "offer" | "relocate" | "request";
   /** The key asked for; `ANYONE` asks who is at the end of the route. */
   readonly target: Uint8Array;
   /** Routes to be probed, all at once. Without them the key is looked for. */
@@ -60,7 +60,7 @@ export interface Silences {
 }
 
 /** Tries of a question that is worth fewer than others. */
-const TRIES_MAX: Partial<Record<Question["kind"], number>> = { relocate: 1, spares: 2 };
+const TRIES_MAX: Partial<Record<Question["kind"], number>> = { relocate: 1, spares: 2, offer: 1 };
 
 /** One probe that is out. */
 interface Outstanding {

@@ -102,6 +102,8 @@ export class Router {
     if (kind === Kind.PROBE) code = this.#paths.handleProbe(frame, port, nowMs);
     else if (kind === Kind.PROBE_REPLY) code = this.#paths.handleProbeReply(frame, port, nowMs);
     else if (kind === Kind.ROUTE_BROKEN) code = this.#paths.handleRouteBroken(frame, port, nowMs);
+    else if (kind === Kind.BALL_REQUEST || kind === Kind.BALL)
+      code = this.#paths.handleBallFrame(frame, kind, port, nowMs);
     else this.#trees.handleControl(frame, kind, port, nowMs);
     if (code !== undefined) this.#violate(port, code);
   }

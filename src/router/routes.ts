@@ -37,6 +37,8 @@ interface Destination {
   check: Inquiry | undefined;
   /** Probes of routes that are not in use. */
   spares: Inquiry | undefined;
+  /** Probes of routes that the map has. */
+  offer: Inquiry | undefined;
   relocate: Inquiry | undefined;
   /** Probes because a route was reported broken or the peer took another way. */
   readonly reports: Budget;
@@ -142,6 +144,15 @@ export class Routes {
     else this.#bury(destination, best, nowMs);
   }
 
+  /** Probes routes that may be better than what there is, or spares. */
+  offer(key: Uint8Array, routes: readonly Uint16Array[], nowMs: number): void {
+    const destination = this.#destination(key, nowMs);
+    const fresh = routes.filter((ports) => !destination.routes.some((known) => equalPorts(known.ports, ports)));
+    if (fresh.length === 0 || destination.offer !== undefined) return;
+    this.stats.routesJoined += fresh.length;
+    destination.offer = this.probes.ask({ kind: "offer", target: destination.key, routes: fresh }, nowMs);
+  }
+
   /** A relay says that a route ends at it: a hint. False where it is none of ours. */
   handleBroken(routeId: Uint8Array, nowMs: number): boolean {
     const destination = this.#byRouteId.get(toHex(routeId));
@@ -177,7 +188,8 @@ export class Routes {
     const known = routes.find((route) => !route.isBroken && equalPorts(route.ports, answer.ports));
     const isWanted = best?.isConfirmed !== true || best.isDoubted;
     if (known === undefined && best?.isConfirmed === true && isShunned(destination, answer.ports, nowMs)) return;
-    const leads = known === best || isWanted || (!answer.isLate && isBetter(answer, best));
+    const { kind } = answer.inquiry.question;
+    const leads = known === best || isWanted || ((!answer.isLate || kind === "offer") && isBetter(answer, best, kind));
     const route = known ?? this.#newRoute(destination, answer.ports);
     this.#confirm(route, route === best, answer, nowMs);
     const others = routes.filter((other) => other !== route);
@@ -244,6 +256,7 @@ export class Routes {
         find: undefined,
         check: undefined,
         spares: undefined,
+        offer: undefined,
         relocate: undefined,
         reports: new Budget(this.config.reportRatePerS, this.config.reportBurst, nowMs),
         unreachableUntilMs: Number.NEGATIVE_INFINITY,

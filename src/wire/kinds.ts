@@ -1,6 +1,6 @@
 /**
  * The first element of every message. A frame is one msgpack array of at most 15 elements, so its kind is always the second byte.
- * Numbers are never used twice; 0x28 and 0x29 are set aside for BALL_REQUEST and BALL.
+ * Numbers are never used twice.
  */
 export const Kind = {
   HELLO: 0x01,
@@ -18,6 +18,8 @@ export const Kind = {
   PROBE: 0x20,
   PROBE_REPLY: 0x21,
   ROUTE_BROKEN: 0x22,
+  BALL_REQUEST: 0x28,
+  BALL: 0x29,
   DATA: 0x30,
 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];

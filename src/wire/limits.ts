@@ -4,7 +4,7 @@
  */
 
 /** Version in HELLO; nodes of different versions do not link. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Bytes of an Ed25519 public key: a node's address. */
 export const KEY_BYTES = 32;
@@ -56,11 +56,15 @@ export const REG_ENTRIES_MAX = 256;
 export const PROBE_SLOTS = ROUTE_HOPS_MAX + 1;
 /** Bytes of a probe's record: an ingress and an egress port a slot. */
 export const PROBE_RECORD_BYTES = PROBE_SLOTS * 4;
-/** A reply is at most this many times its probe. */
+/** A reply is at most this many times its probe, and a BALL its request. */
 export const PROBE_REPLY_FACTOR_MAX = 3;
 /** Bytes of a place: per tree root id, length, ports. */
 export const PLACE_BYTES_MAX = TREE_COUNT * (ID_BYTES + 1 + 2 * TREE_DEPTH_MAX);
 /** Bytes of a locator without its signature: an epoch, a place. */
 export const LOCATOR_BYTES_MAX = 6 + PLACE_BYTES_MAX;
+/** Bytes that make a BALL_REQUEST as large as its answer allows. */
+export const BALL_PADDING_BYTES = 512;
+/** Bytes of records in one BALL. */
+export const BALL_RECORDS_BYTES_MAX = 1_400;
 /** Milliseconds of delay that an ANNOUNCE may claim. */
 export const DELAY_HINT_MS_MAX = 60_000;

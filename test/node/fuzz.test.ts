@@ -3,6 +3,7 @@ import t from "tap";
 import { ring } from "../../sim/graphs.js";
 import { Network } from "../../sim/network.js";
 import { Traffic } from "../../sim/traffic.js";
+import { BALL, BALL_REQUEST } from "../../src/wire/ball.js";
 import { CloseCode } from "../../src/wire/codes.js";
 import {
   ANNOUNCE,
@@ -18,7 +19,7 @@ import {
 } from "../../src/wire/control.js";
 import { dataHeaderBytes, writeDataHeader } from "../../src/wire/data.js";
 import { CERT, HELLO, PROOF } from "../../src/wire/hello.js";
-import { EDGE_BYTES, FRAME_BYTES_MAX, REG_ENTRY_BYTES } from "../../src/wire/limits.js";
+import { BALL_PADDING_BYTES, EDGE_BYTES, FRAME_BYTES_MAX, REG_ENTRY_BYTES } from "../../src/wire/limits.js";
 import { encodeProbe, PROBE_REPLY, ProbeMode } from "../../src/wire/probe.js";
 import { crypto } from "./hello-pair.js";
 import { Stranger, simTerms } from "./stranger.js";
@@ -77,6 +78,24 @@ const wellFormed = fc.oneof(
   fc
     .record({ hops, index: fc.integer({ min: 0, max: 127 }), routeId: bytes(8), back: routeBytes })
     .map((frame) => ROUTE_BROKEN.encode(frame)),
+  fc
+    .record({
+      hops,
+      index: fc.integer({ min: 0, max: 127 }),
+      nonce: bytes(8),
+      route: routeBytes,
+      padding: fc.constant(new Uint8Array(BALL_PADDING_BYTES)),
+    })
+    .map((frame) => BALL_REQUEST.encode(frame)),
+  fc
+    .record({
+      hops,
+      index: fc.integer({ min: 0, max: 127 }),
+      nonce: bytes(8),
+      back: routeBytes,
+      records: bytes(9, 100),
+    })
+    .map((frame) => BALL.encode(frame)),
   fc
     .record({
       hops,

@@ -6,7 +6,7 @@ import { CloseCode } from "../../src/wire/codes.js";
 import { PING } from "../../src/wire/control.js";
 import { CERT, HELLO, PROOF } from "../../src/wire/hello.js";
 import { Kind } from "../../src/wire/kinds.js";
-import { EPOCH_MAX, HELLO_BYTES_MAX } from "../../src/wire/limits.js";
+import { EPOCH_MAX, HELLO_BYTES_MAX, PROTOCOL_VERSION } from "../../src/wire/limits.js";
 import { identityOf, shakeHands, termsOf } from "./hello-pair.js";
 
 t.test("two nodes know each other after six messages, with the same epoch and matching ports and halves", async (t) => {
@@ -142,11 +142,11 @@ t.test(
 
 t.test("another version is told as such, whatever its layout", async (t) => {
   const listener = () => new Hello(termsOf(2), { dialled: false }, 0);
-  t.equal(listener().handleMessage(Uint8Array.of(0x95, Kind.HELLO, 2, 0, 0, 0), 0), CloseCode.VERSION);
+  t.equal(listener().handleMessage(Uint8Array.of(0x95, Kind.HELLO, 1, 0, 0, 0), 0), CloseCode.VERSION);
   t.equal(listener().handleMessage(Uint8Array.of(0x92, Kind.HELLO, 7), 0), CloseCode.VERSION);
   const dialler = new Hello(termsOf(1), { dialled: true }, 0);
   t.equal(dialler.handleMessage(Uint8Array.of(0x92, Kind.HELLO, 7), 0), CloseCode.VERSION);
-  t.equal(listener().handleMessage(Uint8Array.of(0x95, Kind.HELLO, 1, 0, 0, 0), 0), CloseCode.MALFORMED);
+  t.equal(listener().handleMessage(Uint8Array.of(0x95, Kind.HELLO, PROTOCOL_VERSION, 0, 0, 0), 0), CloseCode.MALFORMED);
   t.equal(listener().handleMessage(Uint8Array.of(0x91, Kind.HELLO), 0), CloseCode.VERSION);
 });
 

@@ -132,9 +132,9 @@ export class StaticNode implements RoutingView {
     return { bytes, signature: crypto.sign(signedMessage(SignTag.LOCATOR, networkId, bytes), this.identity) };
   }
 
-  addPeer(port: number, key: Uint8Array, theirPort: number, isLeaf = false): void {
+  addPeer(port: number, key: Uint8Array, theirPort: number, isLeaf = false, rttMs = 2): void {
     const half = new Uint8Array(64);
-    const rest = { linkEpoch: 1, theirHalf: half, ourHalf: half, rttMs: 2, announced: [] };
+    const rest = { linkEpoch: 1, theirHalf: half, ourHalf: half, rttMs, announced: [] };
     this.#peers.set(port, { port, key, leaf: isLeaf, theirPort, ...rest });
     this.queues.handleLinkUp(port);
   }
@@ -306,6 +306,8 @@ export class StaticMesh {
       if (node.forwarder.forward(frame, ingress, this.nowMs) === 0) node.delivered.push({ frame, ingress });
     } else if (kind === Kind.PROBE) node.refusals.push(node.paths.handleProbe(frame, ingress, this.nowMs));
     else if (kind === Kind.PROBE_REPLY) node.refusals.push(node.paths.handleProbeReply(frame, ingress, this.nowMs));
+    else if (kind === Kind.BALL_REQUEST || kind === Kind.BALL)
+      node.refusals.push(node.paths.handleBallFrame(frame, kind, ingress, this.nowMs));
     else node.refusals.push(node.paths.handleRouteBroken(frame, ingress, this.nowMs));
     this.pump(index);
   }
@@ -318,8 +320,8 @@ export class StaticMesh {
     const [portA, portB] = [this.wires[a]!.size + 1, this.wires[b]!.size + 1];
     this.wires[a]!.set(portA, { to: b, toPort: portB, delayMs });
     this.wires[b]!.set(portB, { to: a, toPort: portA, delayMs });
-    this.nodes[a]!.addPeer(portA, this.key(b), portB, leaves.includes(b));
-    this.nodes[b]!.addPeer(portB, this.key(a), portA, leaves.includes(a));
+    this.nodes[a]!.addPeer(portA, this.key(b), portB, leaves.includes(b), 2 * delayMs);
+    this.nodes[b]!.addPeer(portB, this.key(a), portA, leaves.includes(a), 2 * delayMs);
   }
 
   #register(tree: number, node: number, parents: ReadonlyMap<number, number>): void {

@@ -1,3 +1,4 @@
+import { BALL, BALL_REQUEST } from "../../src/wire/ball.js";
 import {
   ANNOUNCE,
   ANNOUNCE_REQUEST,
@@ -41,6 +42,8 @@ export const LAYOUTS: Readonly<Record<string, AnyLayout>> = {
   REG_REFUSED,
   PROBE_REPLY,
   ROUTE_BROKEN,
+  BALL_REQUEST,
+  BALL,
 };
 
 /** The layouts of the hello, which have a smaller size limit. */

@@ -1,0 +1,169 @@
+import type { LRUCache } from "lru-cache";
+import type { BallRecord } from "../wire/ball.js";
+import { createLru } from "./lru.js";
+
+/** What a node costs to pass that another route passes already: more than any delay, so that routes share as few as they can. */
+const SHARED_MS = 1e6;
+
+interface Held {
+  readonly record: BallRecord;
+  readonly bytes: Uint8Array;
+  /** The node itself answered, at the end of a route that leads there; else another said so. */
+  readonly isFirstHand: boolean;
+  readonly atMs: number;
+}
+
+/** A node as a survey found it. */
+export interface Waypoint {
+  readonly id: string;
+  readonly delayMs: number;
+  readonly cost: number;
+  readonly hops: number;
+  /** The node before it, and that node's port for it; undefined where the survey began. */
+  readonly before: Waypoint | undefined;
+  readonly port: number;
+}
+
+/** A route as the map has it. */
+export interface MapRoute {
+  readonly ports: Uint16Array;
+  /** Ids of the nodes that it passes, both ends left out. */
+  readonly nodes: readonly string[];
+  readonly delayMs: number;
+}
+
+/** The records that are known: those pulled for the own ball, and those that peers sent of theirs. None is believed without a probe. */
+export class BallMap {
+  readonly #records: LRUCache<string, Held>;
+
+  constructor(
+    private readonly own: () => BallRecord,
+    private readonly config: { readonly recordsMax: number; readonly recordMs: number },
+  ) {
+    this.#records = createLru(config.recordsMax);
+  }
+
+  /** Keeps a copy. What another says of a node does not take the place of what the node said. */
+  put(record: BallRecord, bytes: Uint8Array, isFirstHand: boolean, nowMs: number): void {
+    if (record.id === this.own().id) return;
+    const held = this.#held(record.id, nowMs);
+    if (held?.isFirstHand === true && !isFirstHand) return;
+    this.#records.set(record.id, { record, bytes: bytes.slice(), isFirstHand, atMs: nowMs });
+  }
+
+  get(id: string, nowMs: number): BallRecord | undefined {
+    const own = this.own();
+    return id === own.id ? own : this.#held(id, nowMs)?.record;
+  }
+
+  /** The record as it came. */
+  bytesOf(id: string, nowMs: number): Uint8Array | undefined {
+    return this.#held(id, nowMs)?.bytes;
+  }
+
+  /**
+   * Nodes from `fromId` on, the nearest first (Dijkstra): up to `untilId`, or `nodesMax` nodes. `passed` says how many other routes
+   * pass a node or, as "from>to", a link.
+   */
+  survey(
+    fromId: string,
+    nowMs: number,
+    { untilId, nodesMax, passed }: { untilId?: string; nodesMax?: number; passed?: ReadonlyMap<string, number> },
+  ): Waypoint[] {
+    const found: Waypoint[] = [];
+    const done = new Set<string>();
+    const edge = new Map<string, Waypoint>([
+      [fromId, { id: fromId, delayMs: 0, cost: 0, hops: 0, before: undefined, port: 0 }],
+    ]);
+    for (let at = takeNearest(edge); at !== undefined; at = takeNearest(edge)) {
+      found.push(at);
+      done.add(at.id);
+      if (at.id === untilId || found.length === nodesMax) break;
+      const record = this.get(at.id, nowMs);
+      if (record === undefined || at.hops >= HOPS_MAX) continue;
+      for (const { id, port, delayMs } of record.links) {
+        if (done.has(id)) continue;
+        const shared = passed === undefined ? 0 : (passed.get(id) ?? 0) + (passed.get(`${at.id}>${id}`) ?? 0);
+        const cost = at.cost + delayMs + SHARED_MS * shared;
+        if (cost >= (edge.get(id)?.cost ?? Number.POSITIVE_INFINITY)) continue;
+        edge.set(id, { id, delayMs: at.delayMs + delayMs, cost, hops: at.hops + 1, before: at, port });
+      }
+    }
+    return found;
+  }
+
+  /** How far the ball of a node reaches: the delay to the nearest node whose record is not known. */
+  reachMs(fromId: string, nowMs: number): number {
+    const outside = this.survey(fromId, nowMs, {}).find(({ id }) => this.get(id, nowMs) === undefined);
+    return outside?.delayMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** At most `count` routes to a node, the shortest first, each sharing as few nodes as can be with those before it and with `others`. */
+  routes(toId: string, count: number, nowMs: number, others: readonly MapRoute[] = []): MapRoute[] {
+    const passed = new Map<string, number>();
+    for (const route of others) this.#pass(route, toId, passed);
+    const routes: MapRoute[] = [];
+    while (routes.length < count) {
+      const end = this.survey(this.own().id, nowMs, { untilId: toId, passed }).at(-1);
+      if (end?.id !== toId || end.hops === 0) break;
+      const route = routeTo(end);
+      if (routes.some(({ ports }) => ports.join() === route.ports.join())) break;
+      routes.push(route);
+      this.#pass(route, toId, passed);
+    }
+    return routes;
+  }
+
+  /** What the map knows of a route: the nodes that it passes, as far as records say; undefined where they say it leads elsewhere. */
+  trace(ports: Uint16Array, nowMs: number): MapRoute {
+    const nodes: string[] = [];
+    let delayMs = 0;
+    let at: string | undefined = this.own().id;
+    for (const port of ports) {
+      const link: BallRecord["links"][number] | undefined =
+        at === undefined ? undefined : this.get(at, nowMs)?.links.find((known) => known.port === port);
+      at = link?.id;
+      delayMs += link?.delayMs ?? 0;
+      nodes.push(at ?? "");
+    }
+    return { ports, nodes: nodes.slice(0, -1), delayMs };
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  #held(id: string, nowMs: number): Held | undefined {
+    const held = this.#records.get(id);
+    return held !== undefined && nowMs - held.atMs < this.config.recordMs ? held : undefined;
+  }
+
+  #pass({ nodes }: MapRoute, toId: string, passed: Map<string, number>): void {
+    const all = [this.own().id, ...nodes, toId];
+    for (let i = 1; i < all.length; i++) {
+      const [from, to] = [all[i - 1]!, all[i]!];
+      passed.set(`${from}>${to}`, (passed.get(`${from}>${to}`) ?? 0) + 1);
+      if (to !== toId && to !== "") passed.set(to, (passed.get(to) ?? 0) + 1);
+    }
+  }
+}
+
+/** No route is longer. */
+const HOPS_MAX = 127;
+
+function takeNearest(edge: Map<string, Waypoint>): Waypoint | undefined {
+  let nearest: Waypoint | undefined;
+  for (const waypoint of edge.values()) if (nearest === undefined || waypoint.cost < nearest.cost) nearest = waypoint;
+  if (nearest !== undefined) edge.delete(nearest.id);
+  return nearest;
+}
+
+export function routeTo(end: Waypoint): MapRoute {
+  const ports: number[] = [];
+  const nodes: string[] = [];
+  for (let at: Waypoint = end; at.before !== undefined; at = at.before) {
+    ports.unshift(at.port);
+    if (at !== end) nodes.unshift(at.id);
+  }
+  return { ports: Uint16Array.from(ports), nodes, delayMs: end.delayMs };
+}

@@ -128,6 +128,7 @@ function routerMetrics(status: Read): Metric[] {
       ballsRefused: "Requests for records not sent because too many were.",
       ballsAnswered: "Requests for records that this node answered.",
       ballsBad: "Answers without the layout of records, or with another node's.",
+      notesIgnored: "Notes of peers that came too often or in another version.",
       routesJoined: "Routes that records gave and that were probed.",
       searchesFailed: "Searches that ended without a route.",
       destinationsEvicted: "Destinations forgotten for newer ones.",

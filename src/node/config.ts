@@ -56,6 +56,11 @@ export interface NodeConfig {
   readonly searchGapMs: number;
   /** Packets that a session sends by a route that no probe confirmed yet: a handshake and an initial window. */
   readonly unprovedPackets: number;
+  /** Records of the balls that a session exchanges at first. */
+  readonly ballStart: number;
+  /** Balls that a session sends its peer: a second, and at once. Each is up to `notesMax` packets. */
+  readonly ballWantsPerS: number;
+  readonly ballWantsBurst: number;
   /** Frames that leave a full queue before sessions are asked for more. */
   readonly refillFrames: number;
   readonly keepAlive: KeepAliveConfig;
@@ -77,6 +82,9 @@ const DEFAULTS: NodeConfig = {
   requestTimeoutMs: 10_000,
   searchGapMs: 1_000,
   unprovedPackets: 16,
+  ballStart: 16,
+  ballWantsPerS: 0.2,
+  ballWantsBurst: 6,
   refillFrames: 16,
   keepAlive: {
     usedMs: 5_000,

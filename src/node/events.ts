@@ -51,5 +51,5 @@ export type NodeEvent =
   /** To be kept on disk for a while, and given back among `storedLocators`: where a key was last. A hint, never needed. */
   | { readonly type: "locator"; readonly locator: StoredLocator }
   | RequestEvent
-  /** What a session tells whoever uses it. Its doubts about its way and its peer's locator are the node's own affair. */
-  | Exclude<SessionEvent, { type: "path-doubt" | "locator" }>;
+  /** What a session tells whoever uses it. Its doubts about its way, notes about it and its peer's locator are the node's own affair. */
+  | Exclude<SessionEvent, { type: "path-doubt" | "locator" | "note" }>;

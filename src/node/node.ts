@@ -9,6 +9,7 @@ import { concatBytes, toHex, utf8 } from "../wire/bytes.js";
 import { CLOSE_TEXT, CloseCode, DropReason } from "../wire/codes.js";
 import { Kind } from "../wire/kinds.js";
 import { NETWORK_ID_BYTES_MAX } from "../wire/limits.js";
+import { BallExchange } from "./ball-exchange.js";
 import { type NodeConfig, nodeConfig } from "./config.js";
 import type { NodeEvent, RequestEvent } from "./events.js";
 import type { Acquaintance, HelloSide } from "./hello.js";
@@ -67,6 +68,7 @@ export class Node {
   readonly #requests: Requests;
   readonly #endpoint: Endpoint;
   readonly #carrier: SessionCarrier;
+  readonly #balls: BallExchange;
   readonly #events: NodeEvent[] = [];
   #nowMs: number;
   #parentChanges = 0;
@@ -84,7 +86,8 @@ export class Node {
     const locator = () => this.#signedLocator();
     this.#endpoint = new Endpoint({ ...own, secret: sessionSecretOf(own), locator, config: sessions }, nowMs);
     const hasLink = (port: number) => this.#keeper.links.byPort(port) !== undefined;
-    this.#carrier = new SessionCarrier(this.#endpoint, this.router, this.config, hasLink, emit);
+    this.#balls = new BallExchange(this.router.paths, this.config);
+    this.#carrier = new SessionCarrier(this.#endpoint, this.router, this.#balls, this.config, hasLink, emit);
     this.#ports = new Ports(this.config);
     const admits = (key: Uint8Array) => allowedKeys === undefined || allowedKeys.has(toHex(key));
     const introduction = { ...own, admits, nextEpoch: () => this.router.epochs.next() };
@@ -240,11 +243,13 @@ export class Node {
 
   /** Until nothing is left to be done but to send and to wait. */
   #settle(nowMs: number): void {
-    this.#carrier.pump(nowMs);
-    for (let event = this.router.pollEvent(); event !== undefined; event = this.router.pollEvent()) {
-      this.#handleRouterEvent(event, nowMs);
+    do {
       this.#carrier.pump(nowMs);
-    }
+      for (let event = this.router.pollEvent(); event !== undefined; event = this.router.pollEvent()) {
+        this.#handleRouterEvent(event, nowMs);
+        this.#carrier.pump(nowMs);
+      }
+    } while (this.#balls.handleProgress(nowMs));
     if (this.#parentChanges === this.router.stats.parentChanges) return;
     this.#parentChanges = this.router.stats.parentChanges;
     this.#keeper.handleUseChanged(nowMs);

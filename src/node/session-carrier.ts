@@ -15,6 +15,7 @@ import {
   writeDataHeader,
 } from "../wire/data.js";
 import { SIGNATURE_BYTES } from "../wire/limits.js";
+import type { BallExchange } from "./ball-exchange.js";
 import type { NodeConfig } from "./config.js";
 import type { NodeEvent } from "./events.js";
 
@@ -28,6 +29,8 @@ interface Way {
   unproved: number;
   /** A search for a route goes on, or failed, and none is begun before this. */
   searchMs: number;
+  /** Packets by the route are a reason to exchange balls again from then on. */
+  ballsAtMs: number;
 }
 
 const NO_ROOM = -1;
@@ -42,12 +45,15 @@ export class SessionCarrier {
   readonly #full = new Map<number, number>();
   /** The route of the packet that the endpoint gives next. */
   #route: Route | undefined;
+  /** Keys of whose ways the balls are old. */
+  readonly #ballsDue: Uint8Array[] = [];
   /** When a search that failed is to be begun again at the earliest; Infinity where nobody waits for one. */
   #retryMs = Number.POSITIVE_INFINITY;
 
   constructor(
     private readonly endpoint: Endpoint,
     private readonly router: Router,
+    private readonly balls: BallExchange,
     private readonly config: NodeConfig,
     private readonly hasLink: (port: number) => boolean,
     private readonly emit: (event: NodeEvent) => void,
@@ -114,6 +120,7 @@ export class SessionCarrier {
   /** Hands the sessions' packets to the router, and their events on. */
   pump(nowMs: number): void {
     const headroom = (key: Uint8Array) => this.#headroom(key, nowMs);
+    if (this.#ballsDue.length > 0) this.#exchangeBalls(nowMs);
     for (let event = this.endpoint.pollEvent(); event !== undefined; event = this.endpoint.pollEvent()) {
       this.#handleEvent(event, nowMs);
     }
@@ -127,10 +134,18 @@ export class SessionCarrier {
     }
   }
 
+  /** Balls are exchanged with the peers of established sessions that sent packets, when they last were some minutes ago. */
+  #exchangeBalls(nowMs: number): void {
+    for (const key of this.#ballsDue.splice(0)) {
+      const session = this.endpoint.session(key);
+      if (session?.state === SessionState.ESTABLISHED) this.balls.handleUse(session, nowMs);
+    }
+  }
+
   #handleEvent(event: SessionEvent, nowMs: number): void {
     switch (event.type) {
       case "path-doubt":
-        this.#way(event.remoteKey).isSpareDue = true;
+        this.#way(event.remoteKey, nowMs).isSpareDue = true;
         this.router.paths.handleRouteDoubt(event.remoteKey, event.ptoCount, nowMs);
         break;
       case "locator": {
@@ -139,6 +154,17 @@ export class SessionCarrier {
         this.router.paths.handleLocator(event.remoteKey, { bytes, signature });
         break;
       }
+      case "note":
+        this.balls.handleNote(event.session, event.bytes, nowMs);
+        break;
+      case "established":
+        this.balls.handleUse(event.session, nowMs);
+        this.emit(event);
+        break;
+      case "closed":
+        this.balls.handleClosed(event.session);
+        this.emit(event);
+        break;
       default:
         this.emit(event);
     }
@@ -146,7 +172,7 @@ export class SessionCarrier {
 
   /** Bytes before a packet for the key; −1 where it must wait for a route, or for room in the queue of its link. */
   #headroom(key: Uint8Array, nowMs: number): number {
-    const way = this.#way(key);
+    const way = this.#way(key, nowMs);
     const route = (way.isSpareDue ? this.router.paths.spare(key) : undefined) ?? this.router.route(key);
     if (route === undefined) {
       this.#search(key, way, nowMs);
@@ -163,6 +189,10 @@ export class SessionCarrier {
     if (!isProved) way.unproved++;
     way.isSpareDue = false;
     way.route ??= route;
+    if (nowMs >= way.ballsAtMs) {
+      way.ballsAtMs = nowMs + this.config.paths.recordMs;
+      this.#ballsDue.push(key);
+    }
     this.#route = route;
     return dataHeaderBytes(route.ports.length);
   }
@@ -176,11 +206,11 @@ export class SessionCarrier {
     this.router.paths.findRoute(key, undefined, nowMs, !session.initiator);
   }
 
-  #way(key: Uint8Array): Way {
+  #way(key: Uint8Array, nowMs: number): Way {
     const name = toHex(key);
     let way = this.#ways.get(name);
     if (way === undefined) {
-      way = { route: undefined, isSpareDue: false, unproved: 0, searchMs: Number.NEGATIVE_INFINITY };
+      way = { route: undefined, isSpareDue: false, unproved: 0, searchMs: Number.NEGATIVE_INFINITY, ballsAtMs: nowMs };
       this.#ways.set(name, way);
     }
     return way;

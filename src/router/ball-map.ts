@@ -114,7 +114,7 @@ export class BallMap {
     return routes;
   }
 
-  /** What the map knows of a route: the nodes that it passes, as far as records say; undefined where they say it leads elsewhere. */
+  /** What the map knows of a route: the nodes that it passes, as far as records say; "" for one that they do not name. */
   trace(ports: Uint16Array, nowMs: number): MapRoute {
     const nodes: string[] = [];
     let delayMs = 0;
@@ -127,6 +127,12 @@ export class BallMap {
       nodes.push(at ?? "");
     }
     return { ports, nodes: nodes.slice(0, -1), delayMs };
+  }
+
+  /** Nodes that are known to be on both routes. */
+  sharedNodes(a: Uint16Array, b: Uint16Array, nowMs: number): number {
+    const nodes = new Set(this.trace(a, nowMs).nodes);
+    return this.trace(b, nowMs).nodes.filter((node) => node !== "" && nodes.has(node)).length;
   }
 
   get size(): number {

@@ -13,6 +13,7 @@ import type { PathStats } from "./path-stats.js";
 import type { RoutingView } from "./peer.js";
 import { decodePorts, encodePorts } from "./ports.js";
 import type { ProbeRelay } from "./probe-relay.js";
+import type { RouteMap } from "./routes.js";
 
 const PADDING = new Uint8Array(BALL_PADDING_BYTES);
 
@@ -28,7 +29,7 @@ interface Asked {
  * The node's ball: the records of the nodes nearest to it, pulled when they are needed, the nearest missing ones first, and each asked
  * from the node itself. Answers others with what it holds.
  */
-export class Balls {
+export class Balls implements RouteMap {
   readonly map: BallMap;
   readonly #asked = new Map<string, Asked>();
   /** Nodes that did not answer, and until when they are not asked again. */
@@ -123,6 +124,21 @@ export class Balls {
   /** No request is out, and none is to follow. */
   get isGrown(): boolean {
     return this.#isGrown;
+  }
+
+  sharedNodes(a: Uint16Array, b: Uint16Array): number {
+    return this.map.sharedNodes(a, b, this.#nowMs);
+  }
+
+  routesTo(key: Uint8Array, count: number, others: readonly Uint16Array[], nowMs: number): Uint16Array[] {
+    this.#nowMs = nowMs;
+    const passed = others.map((ports) => this.map.trace(ports, nowMs));
+    return this.map.routes(idOf(key), count, nowMs, passed).map(({ ports }) => ports);
+  }
+
+  /** How far a ball reaches, the own one or that of a node: see `BallMap.reachMs`. */
+  reachMs(id: string | undefined, nowMs: number): number {
+    return this.map.reachMs(id ?? this.#ownRecord().id, nowMs);
   }
 
   /** Asks for the records of the nodes that a route passes and that are not on the map. */

@@ -28,6 +28,8 @@ export interface PathStats {
   ballsAnswered: number;
   /** Records of others that have no layout or are another node's than was asked. */
   ballsBad: number;
+  /** Notes of peers about the way that came too often or in another version. */
+  notesIgnored: number;
   /** Routes from the map that were probed. */
   routesJoined: number;
   /** Searches that ended without a route. */
@@ -57,6 +59,7 @@ export function createPathStats(): PathStats {
     ballsRefused: 0,
     ballsAnswered: 0,
     ballsBad: 0,
+    notesIgnored: 0,
     routesJoined: 0,
     searchesFailed: 0,
     destinationsEvicted: 0,

@@ -64,8 +64,8 @@ export class Paths {
     this.#answers = new Answers(view, this.#relay, deps, this.stats, nowMs);
     this.#locators = new Locators(config.locatorsMax, this.stats);
     this.#probes = new Probes(this.#relay, this.#locators, deps, this.stats);
-    this.#routes = new Routes(this.#probes, this.#locators, random, config, this.stats);
     this.balls = new Balls(view, this.#relay, deps, this.stats, nowMs);
+    this.#routes = new Routes(this.#probes, this.#locators, this.balls, random, config, this.stats);
     this.#budgets = new PortBudgets(config.probeRatePerS, config.probeBurst);
   }
 

@@ -53,16 +53,23 @@ export function isBetter(candidate: { ports: Uint16Array; rttMs: number }, route
 }
 
 /**
- * The routes of `others` to be kept beside `best`, at most `count`: those that nothing speaks against, that share the fewest links with
- * it at both ends, and are the shortest. Ports tell no more than the ends: from where two routes part, equal numbers are of other nodes.
+ * The routes of `others` to be kept beside `best`, at most `count`: those that nothing speaks against, that share the least with it, and
+ * are the shortest. Ports tell of both ends only: from where two routes part, equal numbers are of other nodes. `sharedNodes` is what
+ * the map knows.
  */
-export function chooseSpares(best: Route, others: readonly Route[], count: number): Route[] {
-  const usable = others.filter(({ isConfirmed }) => isConfirmed);
-  const cost = (route: Route) =>
-    (route.isDoubted ? 1e9 : 0) +
-    1e6 * (sharedPrefix(best.ports, route.ports) + sharedPrefix(best.back, route.back)) +
-    route.rttMs;
-  return usable.sort((a, b) => cost(a) - cost(b)).slice(0, count);
+export function chooseSpares(
+  best: Route,
+  others: readonly Route[],
+  count: number,
+  sharedNodes: (a: Uint16Array, b: Uint16Array) => number,
+): Route[] {
+  const costs = others.map((route) => {
+    const sharedLinks = sharedPrefix(best.ports, route.ports) + sharedPrefix(best.back, route.back);
+    const shared = Math.max(sharedLinks, sharedNodes(best.ports, route.ports));
+    return { route, cost: (route.isDoubted ? 1e9 : 0) + 1e6 * shared + route.rttMs };
+  });
+  const usable = costs.filter(({ route }) => route.isConfirmed).sort((a, b) => a.cost - b.cost);
+  return usable.slice(0, count).map(({ route }) => route);
 }
 
 function sharedPrefix(a: Uint16Array, b: Uint16Array): number {

@@ -20,6 +20,14 @@ export type RouteEvent =
   /** A search found no way. */
   | { readonly type: "unreachable"; readonly key: Uint8Array };
 
+/** What the map of balls says of routes. */
+export interface RouteMap {
+  /** Nodes that are known to be on both routes. */
+  sharedNodes(a: Uint16Array, b: Uint16Array): number;
+  /** At most `count` routes to a key, which share as few nodes as can be with one another and with `others`. */
+  routesTo(key: Uint8Array, count: number, others: readonly Uint16Array[], nowMs: number): Uint16Array[];
+}
+
 /** What is known of the way to a key. */
 interface Destination {
   readonly key: Uint8Array;
@@ -63,6 +71,7 @@ export class Routes {
   constructor(
     private readonly probes: Probes,
     private readonly locators: Locators,
+    private readonly map: RouteMap,
     private readonly random: RandomBytes,
     private readonly config: PathConfig,
     private readonly stats: PathStats,
@@ -294,11 +303,16 @@ export class Routes {
     destination.spares ??= this.probes.ask({ kind: "spares", target: key, routes, isForeign }, nowMs);
   }
 
-  /** Whatever answers first, the route in use, a spare, the way that the peer took, or what a search finds, is used from then on. */
+  /**
+   * Whatever answers first, the route in use, a spare, a way around both that the map has, the way that the peer took, or what a search
+   * finds, is used from then on.
+   */
   #doubt(destination: Destination, best: Route, nowMs: number, way?: Uint16Array): void {
     best.isDoubted = true;
     this.#check(destination, best, nowMs);
-    const others = destination.routes.slice(1).map(({ ports }) => ports);
+    const known = destination.routes.map(({ ports }) => ports);
+    const fromMap = this.map.routesTo(destination.key, this.config.candidatesMax - known.length, known, nowMs);
+    const others = [...known.slice(1), ...fromMap.filter((ports) => !known.some((route) => equalPorts(route, ports)))];
     if (way !== undefined && !others.some((ports) => equalPorts(ports, way))) others.push(way);
     this.#checkSpares(destination, others, nowMs);
     if (way === undefined) this.#search(destination, false, nowMs);
@@ -377,8 +391,9 @@ export class Routes {
   /** Uses the first of `routes`, and keeps spares of the others. */
   #setRoutes(destination: Destination, routes: readonly Route[]): void {
     const [best, ...others] = routes;
+    const shared = (a: Uint16Array, b: Uint16Array) => this.map.sharedNodes(a, b);
     const old = destination.routes;
-    destination.routes = best === undefined ? [] : [best, ...chooseSpares(best, others, this.config.sparesMax)];
+    destination.routes = best === undefined ? [] : [best, ...chooseSpares(best, others, this.config.sparesMax, shared)];
     for (const { routeId } of old) this.#byRouteId.delete(toHex(routeId));
     for (const { routeId } of destination.routes) this.#byRouteId.set(toHex(routeId), destination);
     if (best === undefined || best === old[0]) return;

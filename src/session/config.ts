@@ -23,6 +23,8 @@ export interface SessionConfig {
   readonly congestionWindowBytesMax: number;
   /** Packets in flight: 200 to 700 bytes each. */
   readonly packetsInFlightMax: number;
+  /** Notes that wait to be sent: 1 KB each a session. */
+  readonly notesMax: number;
   /** Round trip before the first sample (RFC 9002 6.2.2). */
   readonly initialRttMs: number;
   /** Longest probe timeout that backoff leads to, so that a session is back soon after a blackout. */
@@ -66,6 +68,7 @@ export const SESSION_DEFAULTS: SessionConfig = {
   sendAheadBytesMax: 1024 * 1024,
   congestionWindowBytesMax: 8 * 1024 * 1024,
   packetsInFlightMax: 16_384,
+  notesMax: 64,
   initialRttMs: 333,
   probeTimeoutMsMax: 2_000,
   pacingBurstMs: 4,

@@ -26,5 +26,7 @@ export type SessionEvent =
       readonly remoteKey: Uint8Array;
       readonly ptoCount: number;
     }
+  /** The other node says something about the way. */
+  | { readonly type: "note"; readonly session: Session; readonly bytes: Uint8Array }
   /** The peer's locator came in a handshake. It may be old; its signature is the node's affair. */
   | { readonly type: "locator"; readonly remoteKey: Uint8Array; readonly locator: Uint8Array };

@@ -6,8 +6,11 @@ import {
   END,
   FrameReader,
   FrameType,
+  NOTE_BYTES_MAX,
+  noteBytes,
   STREAM_COUNT,
   streamHeaderBytes,
+  writeNote,
   writePing,
   writeReset,
   writeStreamHeader,
@@ -35,6 +38,7 @@ export interface ExchangeListener {
   handleFinished(stream: number): void;
   handleReset(stream: number, code: number): void;
   handlePeerClosed(code: number, reason: string): void;
+  handleNote(bytes: Uint8Array): void;
 }
 
 /** Pieces of streams in one packet, so that what is remembered of it is bounded. */
@@ -68,6 +72,7 @@ export class Exchange implements PacketFates {
   #toldFinished = 0;
 
   #pingDue = false;
+  readonly #notes: Uint8Array[] = [];
   /** The stream that comes first in the next packet. */
   #firstStream = 0;
   #pacingDeadlineMs = Number.POSITIVE_INFINITY;
@@ -201,6 +206,16 @@ export class Exchange implements PacketFates {
     this.#sends[stream]!.finish();
   }
 
+  /** Sends bytes to the other node, at most `NOTE_BYTES_MAX`, at most once. False, and counted, where too many wait. */
+  note(bytes: Uint8Array): boolean {
+    if (this.#notes.length >= this.#config.notesMax || bytes.length > NOTE_BYTES_MAX) {
+      this.#stats.notesRefused++;
+      return false;
+    }
+    this.#notes.push(bytes);
+    return true;
+  }
+
   /** The next bytes of a stream, at most `bytesMax`; undefined where there are none. */
   read(stream: number, bytesMax: number): Uint8Array | undefined {
     const receive = this.#receives[stream]!;
@@ -239,6 +254,7 @@ export class Exchange implements PacketFates {
     this.#windowsDue = this.#resetsDue = this.#shortWrites = 0;
     this.#toldFinished = ALL_STREAMS;
     this.#pingDue = false;
+    this.#notes.length = 0;
   }
 
   /** Nobody but its user holds the session any more. */
@@ -263,7 +279,7 @@ export class Exchange implements PacketFates {
   }
 
   get #hasFrames(): boolean {
-    if (this.#windowsDue !== 0 || this.#resetsDue !== 0 || this.#pingDue) return true;
+    if (this.#windowsDue !== 0 || this.#resetsDue !== 0 || this.#pingDue || this.#notes.length > 0) return true;
     return this.#sends[0].hasWork || this.#sends[1].hasWork;
   }
 
@@ -289,6 +305,9 @@ export class Exchange implements PacketFates {
         return 0;
       case FrameType.CLOSE:
         this.#listener.handlePeerClosed(reader.code, reader.reason);
+        return 0;
+      case FrameType.NOTE:
+        this.#listener.handleNote(bytes.slice(reader.dataStart, reader.dataEnd));
         return 0;
       case FrameType.STREAM:
         return this.#handleStream(bytes);
@@ -363,6 +382,8 @@ export class Exchange implements PacketFates {
         packet.windows |= bit;
       }
     }
+    while (this.#notes.length > 0 && next + noteBytes(this.#notes[0]!.length) <= limit)
+      next = writeNote(out, next, this.#notes.shift()!);
     return next;
   }
 

@@ -19,6 +19,8 @@ export const FrameType = {
   RESET: 0x04,
   /** `[5][code i][length i][reason: printable ASCII]`: the session ends. */
   CLOSE: 0x05,
+  /** `[6][length i][data]`: from node to node, about the way between them. It comes once or not at all, and in any order. */
+  NOTE: 0x06,
   /** `[16 + flags][offset i][length i][data]`. Flags: 1 is the stream's number, 2 says that the stream ends after this data. */
   STREAM: 0x10,
 } as const;
@@ -35,6 +37,9 @@ export const INITIAL_WINDOW_BYTES = 65_536;
 export const ACK_RANGES_MAX = 32;
 /** Bytes of the reason in CLOSE. */
 export const REASON_BYTES_MAX = 200;
+
+/** Bytes of data in a NOTE: it fits in the smallest packet with an ACK before it. */
+export const NOTE_BYTES_MAX = 1_000;
 
 /** Most bytes of a WINDOW or RESET frame. */
 export const CONTROL_FRAME_BYTES_MAX = 2 + VARINT_BYTES_MAX;
@@ -69,7 +74,7 @@ export class FrameReader {
   code = 0;
   /** CLOSE. */
   reason = "";
-  /** STREAM: the data are `bytes[dataStart … dataEnd - 1]`. */
+  /** STREAM, NOTE: the data are `bytes[dataStart … dataEnd - 1]`. */
   offset = 0;
   dataStart = 0;
   dataEnd = 0;
@@ -98,6 +103,8 @@ export class FrameReader {
         return this.#readStreamNumber() && (this.code = this.#readVarint()) >= 0 ? type : MALFORMED;
       case FrameType.CLOSE:
         return this.#readClose() ? type : MALFORMED;
+      case FrameType.NOTE:
+        return this.#readNote() ? type : MALFORMED;
       default:
         return MALFORMED;
     }
@@ -146,6 +153,15 @@ export class FrameReader {
     if (this.code < 0 || length < 0 || length > REASON_BYTES_MAX || length > this.#end - this.#at) return false;
     this.reason = printable(this.#bytes, this.#at, this.#at + length);
     this.#at += length;
+    return true;
+  }
+
+  #readNote(): boolean {
+    const length = this.#readVarint();
+    if (length < 0 || length > NOTE_BYTES_MAX || length > this.#end - this.#at) return false;
+    this.dataStart = this.#at;
+    this.#at += length;
+    this.dataEnd = this.#at;
     return true;
   }
 
@@ -215,6 +231,18 @@ export function writeClose(out: Uint8Array, at: number, code: number, reason: st
   const start = writeVarint(out, writeVarint(out, at + 1, code), length);
   for (let i = 0; i < length; i++) out[start + i] = printableCode(reason.charCodeAt(i));
   return start + length;
+}
+
+/** Bytes of a NOTE frame with so many bytes of data. */
+export function noteBytes(dataBytes: number): number {
+  return 1 + varintBytes(dataBytes) + dataBytes;
+}
+
+export function writeNote(out: Uint8Array, at: number, data: Uint8Array): number {
+  out[at] = FrameType.NOTE;
+  const start = writeVarint(out, at + 1, data.length);
+  out.set(data, start);
+  return start + data.length;
 }
 
 /** Bytes of a STREAM frame before its data, which are no more than `lengthMax`. */

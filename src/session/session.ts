@@ -136,6 +136,16 @@ export class Session implements ExchangeListener, Timed {
     return this.#exchange?.isFinished(stream) ?? false;
   }
 
+  /**
+   * Sends bytes to the other node's own ear, at most 1,000: they come once or not at all, which nobody tells. False where too many wait
+   * already, and before `established`.
+   */
+  note(bytes: Uint8Array): boolean {
+    if (this.#state !== SessionState.ESTABLISHED || !this.#exchange!.note(bytes)) return false;
+    this.#host.wake(this);
+    return true;
+  }
+
   /** Ends our half of a stream after what was written; reading goes on. */
   finish(stream: number): void {
     if (this.#state !== SessionState.ESTABLISHED) return;
@@ -310,6 +320,10 @@ export class Session implements ExchangeListener, Timed {
 
   handleReset(stream: number, code: number): void {
     this.#host.emit({ type: "reset", session: this, stream, code });
+  }
+
+  handleNote(bytes: Uint8Array): void {
+    this.#host.emit({ type: "note", session: this, bytes });
   }
 
   handlePeerClosed(code: number, reason: string): void {

@@ -17,6 +17,8 @@ export class SessionStats {
   /** Packets dropped unacknowledged because `receiveRangesMax` or `receiveMemoryBytesMax` was reached. */
   receiveRangesRefused = 0;
   receiveMemoryRefused = 0;
+  /** Notes not taken because `notesMax` wait. */
+  notesRefused = 0;
   /** Times that `packetsInFlightMax` held a packet back. */
   packetsInFlightRefused = 0;
 }

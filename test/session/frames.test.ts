@@ -10,6 +10,7 @@ import {
   streamHeaderBytes,
   writeAck,
   writeClose,
+  writeNote,
   writePing,
   writeReset,
   writeStreamHeader,
@@ -29,6 +30,7 @@ const VECTORS: Readonly<Record<keyof typeof FrameType, readonly (readonly [strin
   WINDOW: [["03 01 80400000", "WINDOW 1 4194304"]],
   RESET: [["04 00 4100", "RESET 0 256"]],
   CLOSE: [["05 03 07 7469 6d65 6f75 74", "CLOSE 3 timeout"]],
+  NOTE: [["06 03 616263", "NOTE abc"]],
   STREAM: [
     ["10 00 03 616263", "STREAM 0 0+3"],
     ["11 4400 00", "STREAM 1 1024+0"],
@@ -98,6 +100,10 @@ t.test("frames are written as the vectors say", async (t) => {
     VECTORS.CLOSE[0]!,
   );
   same(
+    written((out) => writeNote(out, 0, Buffer.from("abc"))),
+    VECTORS.NOTE[0]!,
+  );
+  same(
     written((out) => writeStreamHeader(out, 0, 1, 1_024, 0, false)),
     VECTORS.STREAM[1]!,
   );
@@ -106,7 +112,10 @@ t.test("frames are written as the vectors say", async (t) => {
 t.test("frames that break a rule are malformed", async (t) => {
   const bad = {
     "an unknown type": "00",
-    "another unknown type": "06",
+    "another unknown type": "07",
+    "NOTE cut off": "06",
+    "NOTE whose length lies": "06 02 61",
+    "NOTE of more than 1,000 bytes": `06 43e9 ${"61".repeat(1_001)}`,
     "a STREAM flag that is not known": "14 00 00",
     "STREAM cut off before its length": "10 00",
     "STREAM whose length lies": "10 00 04 616263",

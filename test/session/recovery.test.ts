@@ -283,3 +283,31 @@ t.test("the pacer lets ten packets out at once, then spreads them", async (t) =>
   }
   t.ok(sent >= 120 && sent <= 126, `a quarter more than the window in a round trip: ${sent}`);
 });
+
+t.test(
+  "the probe timeout counts from the last acknowledgement: a flow of small packets notices a dead way in time",
+  async (t) => {
+    const { machine, send } = recovery();
+    machine.handleHandshakeSample(100, 0);
+    send(0, 0);
+    machine.handleAck(ack([[0, 0]]), 100);
+    const dueMs = [120, 140, 160, 180].map((nowMs, i) => {
+      send(i + 1, nowMs);
+      return machine.probeDeadlineMs;
+    });
+    t.equal(new Set(dueMs).size, 1, "no packet puts it off");
+    t.equal(dueMs[0], 120 + machine.rtt.probeTimeoutMs, "from the first that is in flight");
+  },
+);
+
+t.test("a way whose round trip was measured is trusted with it, but not below what the last one took", async (t) => {
+  const { machine, send } = recovery();
+  machine.handleHandshakeSample(50, 0);
+  send(0, 0);
+  machine.handleRouteChanged(10, 20);
+  t.equal(machine.rtt.smoothedMs, 50, "queues may be as long as before");
+  machine.handleRouteChanged(20, 80);
+  t.equal(machine.rtt.smoothedMs, 80);
+  machine.handleRouteChanged(30, 5_000);
+  t.equal(machine.rtt.smoothedMs, 333, "never above the first guess");
+});

@@ -303,3 +303,28 @@ t.test("a side that only acknowledges replaces its keys too", async (t) => {
   t.ok(pair.driveUntil(() => pair.b.receivedBytes[0] === 500_000, 60_000));
   t.ok(pair.b.session!.keyPhases.sent >= 4, `${pair.b.session!.keyPhases.sent}`);
 });
+
+t.test("notes come once or not at all, beside the streams", async (t) => {
+  const pair = Pair.connected();
+  const session = pair.a.session!;
+  pair.bToA.lossPerMille = pair.aToB.lossPerMille = 300;
+  pair.a.send(0, pattern(100_000, 1), pair.nowMs, true);
+  for (let i = 0; i < 40; i++) t.ok(session.note(new Uint8Array(1_000).fill(i)));
+  pair.flush();
+  pair.driveUntil(() => pair.b.eventsOf("finished").length === 1, 600_000);
+  const notes = pair.b.eventsOf("note").map(({ bytes }) => bytes[0]!);
+  t.ok(notes.length > 10 && notes.length < 40, `${notes.length} of 40 came`);
+  t.equal(new Set(notes).size, notes.length, "none twice");
+  t.equal(digest(pair.b.bytesOf(0)), digest(pattern(100_000, 1)));
+});
+
+t.test("notes that wait are bounded, and none are taken before and after a session", async (t) => {
+  const pair = Pair.connected({ a: { config: { notesMax: 3 } } });
+  const session = pair.a.session!;
+  const taken = [1, 2, 3, 4].map(() => session.note(new Uint8Array(10)));
+  t.same(taken, [true, true, true, false]);
+  t.notOk(session.note(new Uint8Array(1_001)));
+  t.equal(session.stats.notesRefused, 2);
+  session.close(SessionCode.DONE, "", pair.nowMs);
+  t.notOk(session.note(new Uint8Array(10)));
+});

@@ -109,13 +109,13 @@ export function describeFrames(frames: Uint8Array): string[] {
   reader.begin(frames, frames.length);
   const texts: string[] = [];
   for (let type = reader.next(); type !== END; type = reader.next()) {
-    texts.push(describeFrame(reader, type));
+    texts.push(describeFrame(reader, type, frames));
     if (type === MALFORMED) break;
   }
   return texts;
 }
 
-function describeFrame(reader: FrameReader, type: number): string {
+function describeFrame(reader: FrameReader, type: number, bytes: Uint8Array): string {
   const { ack } = reader;
   switch (type) {
     case FrameType.PING:
@@ -128,6 +128,8 @@ function describeFrame(reader: FrameReader, type: number): string {
       return `WINDOW ${reader.stream} ${reader.limit}`;
     case FrameType.RESET:
       return `RESET ${reader.stream} ${reader.code}`;
+    case FrameType.NOTE:
+      return `NOTE ${String.fromCharCode(...bytes.subarray(reader.dataStart, reader.dataEnd))}`;
     case FrameType.CLOSE:
       return `CLOSE ${reader.code} ${reader.reason}`;
     case FrameType.STREAM: {

@@ -13,6 +13,7 @@ import type { PathStats } from "./path-stats.js";
 import type { RoutingView } from "./peer.js";
 import { decodePorts, encodePorts } from "./ports.js";
 import type { ProbeRelay } from "./probe-relay.js";
+import type { Detours } from "./probes.js";
 import type { RouteMap } from "./routes.js";
 
 const PADDING = new Uint8Array(BALL_PADDING_BYTES);
@@ -29,7 +30,7 @@ interface Asked {
  * The node's ball: the records of the nodes nearest to it, pulled when they are needed, the nearest missing ones first, and each asked
  * from the node itself. Answers others with what it holds.
  */
-export class Balls implements RouteMap {
+export class Balls implements RouteMap, Detours {
   readonly map: BallMap;
   readonly #asked = new Map<string, Asked>();
   /** Nodes that did not answer, and until when they are not asked again. */
@@ -134,6 +135,21 @@ export class Balls implements RouteMap {
     this.#nowMs = nowMs;
     const passed = others.map((ports) => this.map.trace(ports, nowMs));
     return this.map.routes(idOf(key), count, nowMs, passed).map(({ ports }) => ports);
+  }
+
+  /** Pulls a small ball, so that there are nodes to make detours by. */
+  prepare(nowMs: number): void {
+    this.grow(DETOUR_RECORDS, nowMs);
+  }
+
+  /** Routes to at most `count` nodes of the own ball, at random: neighbours are tried by the trees already. */
+  detours(count: number, nowMs: number): Uint16Array[] {
+    this.#nowMs = nowMs;
+    const nodes = this.map.survey(this.#ownRecord().id, nowMs, { nodesMax: 2 * DETOUR_RECORDS });
+    const far = nodes.filter(({ hops, id }) => hops > 1 && this.map.get(id, nowMs) !== undefined);
+    const order = this.deps.random(far.length);
+    const drawn = far.map((waypoint, i) => ({ waypoint, at: order[i]! })).sort((a, b) => a.at - b.at);
+    return drawn.slice(0, count).map(({ waypoint }) => routeTo(waypoint).ports);
   }
 
   /** How far a ball reaches, the own one or that of a node: see `BallMap.reachMs`. */
@@ -258,6 +274,8 @@ export class Balls implements RouteMap {
   }
 }
 
+/** Records of a ball that is pulled for detours alone. */
+const DETOUR_RECORDS = 32;
 /** Nodes asked at once. */
 const WAVE = 16;
 /** Requests that are out at once: those of a wave, and of the nodes on a few routes. */

@@ -31,10 +31,12 @@ export interface PathConfig {
   /** Route ids remembered as reported broken. 120 bytes each: 0.5 MB. */
   readonly reportedMax: number;
 
-  /** Questions of this node that await an answer; half of them may be caused by others alone. At most 28 nonces each, 4 KB: 1 MB. */
+  /** Questions of this node that await an answer; half of them may be caused by others alone. At most 44 nonces each, 6 KB: 1.6 MB. */
   readonly inquiriesMax: number;
   /** How long each try of a question waits; as many tries as entries. */
   readonly tryMs: readonly number[];
+  /** Nodes around from which a search begins as well, when three tries found nothing. */
+  readonly detoursMax: number;
   /** Replies with a false signature after which a nonce is void. */
   readonly badRepliesMax: number;
 
@@ -91,6 +93,7 @@ export const PATH_DEFAULTS: PathConfig = {
 
   inquiriesMax: 256,
   tryMs: [500, 500, 500, 500, 500, 500, 500],
+  detoursMax: 8,
   badRepliesMax: 4,
 
   destinationsMax: 5_120,

@@ -63,8 +63,8 @@ export class Paths {
     this.#relay = new ProbeRelay(view, deps.queues, deps.drops, config);
     this.#answers = new Answers(view, this.#relay, deps, this.stats, nowMs);
     this.#locators = new Locators(config.locatorsMax, this.stats);
-    this.#probes = new Probes(this.#relay, this.#locators, deps, this.stats);
     this.balls = new Balls(view, this.#relay, deps, this.stats, nowMs);
+    this.#probes = new Probes(this.#relay, this.#locators, this.balls, deps, this.stats);
     this.#routes = new Routes(this.#probes, this.#locators, this.balls, random, config, this.stats);
     this.#budgets = new PortBudgets(config.probeRatePerS, config.probeBurst);
   }

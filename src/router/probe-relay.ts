@@ -12,6 +12,7 @@ import {
   isProbe,
   ProbeMode,
   probeDepth,
+  probeDetour,
   probeDown,
   probeHops,
   probeIndex,
@@ -136,7 +137,9 @@ export class ProbeRelay {
     if (index === probeLength(frame)) {
       const target = probeTarget(frame);
       if (equalBytes(target, this.view.key) || equalBytes(target, ANYONE)) return 0;
-      return countDrop(this.drops, DropReason.WRONG_NODE);
+      if (!probeDetour(frame)) return countDrop(this.drops, DropReason.WRONG_NODE);
+      const course = { tree: probeTree(frame), mask: probeMask(frame), isDown: false, depth: DEPTH_NONE };
+      return this.#followKey(frame, ingress, course, nowMs);
     }
     const port = probeRoutePort(frame, index);
     return port === ingress

@@ -53,11 +53,23 @@ export interface Answer {
   readonly isLate: boolean;
 }
 
+/** Where a search begins that found nothing from here. */
+export interface Detours {
+  /** There may be need of detours soon. */
+  prepare(nowMs: number): void;
+  /** Routes to at most `count` nodes around, at random. */
+  detours(count: number, nowMs: number): Uint16Array[];
+}
+
 /** Questions without an answer: their tries go on, or are over. */
 export interface Silences {
   readonly repeated: readonly Inquiry[];
   readonly failed: readonly Inquiry[];
 }
+
+/** The first try of a search that makes detours, and how many go from one that does to the next. */
+const DETOUR_FROM = 3;
+const DETOUR_EACH = 2;
 
 /** Tries of a question that is worth fewer than others. */
 const TRIES_MAX: Partial<Record<Question["kind"], number>> = { relocate: 1, spares: 2, offer: 1 };
@@ -79,6 +91,7 @@ export class Probes {
   constructor(
     private readonly relay: ProbeRelay,
     private readonly locators: Locators,
+    private readonly detours: Detours,
     private readonly deps: PathDeps,
     private readonly stats: PathStats,
   ) {}
@@ -166,7 +179,7 @@ export class Probes {
   }
 
   #send(inquiry: Inquiry, nowMs: number): void {
-    const { kind, target, routes, isUrgent } = inquiry.question;
+    const { kind, target, routes, isUrgent, isForeign } = inquiry.question;
     const send = (mode: ProbeMode, options: Parameters<typeof encodeProbe>[3]): void => {
       const nonce = this.deps.random(8);
       this.#outstanding.set(toHex(nonce), { inquiry, sentMs: nowMs, badReplies: 0 });
@@ -184,6 +197,11 @@ export class Probes {
     if (isByLocator && isUrgent !== true) return;
     for (let tree = 0; tree < TREE_COUNT; tree++)
       send(ProbeMode.KEY, { tree, mask: ((1 << TREE_COUNT) - 1) & ~(1 << tree) });
+    if (kind !== "find" || isForeign === true) return;
+    if (inquiry.tryCount > 0) this.detours.prepare(nowMs);
+    if (inquiry.tryCount < DETOUR_FROM || (inquiry.tryCount - DETOUR_FROM) % DETOUR_EACH !== 0) return;
+    for (const [i, route] of this.detours.detours(this.deps.config.detoursMax, nowMs).entries())
+      send(ProbeMode.SOURCE, { route, tree: i % TREE_COUNT, isDetour: true });
   }
 
   #isSigned(reply: ProbeReply): boolean {

@@ -20,7 +20,7 @@ import {
  *   0   1  9d           array of 13
  *   1   1  20           PROBE
  *   2   2  cc hops      nodes passed
- *   4   2  cc bits      mode: 0 SOURCE, 1 KEY, 2 TREE; 4 going down
+ *   4   2  cc bits      mode: 0 SOURCE, 1 KEY, 2 TREE; 4 going down; 8 detour: at the end of the route goes on by KEY
  *   6   2  cc tree      KEY mode: the tree followed
  *   8   2  cc mask      KEY mode: bit t, tree t was tried
  *  10   2  cc depth     KEY mode: depth of the node that the frame was last sent to; 255 none yet
@@ -52,6 +52,7 @@ const PLACE_AT = PLACE_LENGTH_AT + 2;
 export const ProbeMode = { SOURCE: 0, KEY: 1, TREE: 2 } as const;
 export type ProbeMode = (typeof ProbeMode)[keyof typeof ProbeMode];
 const BIT_DOWN = 4;
+const BIT_DETOUR = 8;
 /** `nearest` of a TREE probe before its first hop. */
 export const NEAREST_NONE = 0xffff;
 /** The target of a SOURCE probe that anyone at the end of the route answers. */
@@ -60,12 +61,15 @@ export const ANYONE: Uint8Array = new Uint8Array(KEY_BYTES);
 /** Bytes of a probe whose place has `placeBytes` bytes. */
 export const probeBytes = (placeBytes: number): number => PLACE_AT + placeBytes;
 
-/** A new probe at its sender, in slot 0. `route` belongs to SOURCE mode, `place` to TREE mode, `mask` to KEY mode. */
+/**
+ * A new probe at its sender, in slot 0. `route` belongs to SOURCE mode, `place` to TREE mode, `mask` to KEY mode. With `isDetour` a
+ * probe in SOURCE mode goes on by KEY, in `tree`, from the end of its route.
+ */
 export function encodeProbe(
   mode: ProbeMode,
   nonce: Uint8Array,
   target: Uint8Array,
-  options: { tree?: number; mask?: number; route?: ArrayLike<number>; place?: Uint8Array },
+  options: { tree?: number; mask?: number; route?: ArrayLike<number>; place?: Uint8Array; isDetour?: boolean },
 ): Uint8Array {
   const place = options.place ?? new Uint8Array(0);
   const route = options.route ?? [];
@@ -73,7 +77,7 @@ export function encodeProbe(
   frame[0] = 0x9d;
   frame[1] = Kind.PROBE;
   for (let at = 2; at < 16; at += 2) frame[at] = 0xcc;
-  frame[BITS_AT] = mode;
+  frame[BITS_AT] = mode | (options.isDetour === true ? BIT_DETOUR : 0);
   frame[TREE_AT] = options.tree ?? 0;
   frame[MASK_AT] = options.mask ?? 0;
   frame[DEPTH_AT] = 255;
@@ -104,10 +108,11 @@ export function isProbe(frame: Uint8Array): boolean {
   if (frame[63] !== 0xc5 || readUint16(frame, 64) !== PROBE_RECORD_BYTES || frame[PLACE_LENGTH_AT - 1] !== 0xc5)
     return false;
   const bits = frame[BITS_AT]!;
-  if (bits > 7 || (bits & 3) > 2 || frame[TREE_AT]! > 2 || frame[MASK_AT]! > 7) return false;
+  if (bits > 15 || (bits & 3) > 2 || frame[TREE_AT]! > 2 || frame[MASK_AT]! > 7) return false;
   if (frame[INDEX_AT]! >= PROBE_SLOTS || frame[LENGTH_AT]! > ROUTE_HOPS_MAX) return false;
   const placeBytes = readUint16(frame, PLACE_LENGTH_AT);
   if (placeBytes > PLACE_BYTES_MAX || PLACE_AT + placeBytes !== frame.length) return false;
+  if ((bits & BIT_DETOUR) !== 0 && (bits & 3) !== ProbeMode.SOURCE) return false;
   if ((bits & 3) === ProbeMode.SOURCE) return placeBytes === 0 && frame[INDEX_AT]! <= frame[LENGTH_AT]!;
   return frame[LENGTH_AT] === 0 && ((bits & 3) === ProbeMode.KEY || placeBytes > 0);
 }
@@ -115,6 +120,7 @@ export function isProbe(frame: Uint8Array): boolean {
 export const probeHops = (frame: Uint8Array): number => frame[HOPS_AT]!;
 export const probeMode = (frame: Uint8Array): ProbeMode => (frame[BITS_AT]! & 3) as ProbeMode;
 export const probeDown = (frame: Uint8Array): boolean => (frame[BITS_AT]! & BIT_DOWN) !== 0;
+export const probeDetour = (frame: Uint8Array): boolean => (frame[BITS_AT]! & BIT_DETOUR) !== 0;
 export const probeTree = (frame: Uint8Array): number => frame[TREE_AT]!;
 export const probeMask = (frame: Uint8Array): number => frame[MASK_AT]!;
 export const probeDepth = (frame: Uint8Array): number => frame[DEPTH_AT]!;
@@ -139,9 +145,10 @@ export function editProbeStep(frame: Uint8Array, ingress: number, egress: number
   return true;
 }
 
-/** A step in KEY mode; see `editKeyStep` of data.ts. */
+/** A step in KEY mode; see `editKeyStep` of data.ts. A detour has its route behind it. */
 export function editProbeKey(frame: Uint8Array, tree: number, mask: number, down: boolean, depth: number): void {
   frame[BITS_AT] = ProbeMode.KEY | (down ? BIT_DOWN : 0);
+  frame[LENGTH_AT] = 0;
   frame[TREE_AT] = tree;
   frame[MASK_AT] = mask;
   frame[DEPTH_AT] = depth;

@@ -5,6 +5,7 @@ import { fromHex } from "../../src/wire/bytes.js";
 import { CloseCode, DropReason } from "../../src/wire/codes.js";
 import { Kind } from "../../src/wire/kinds.js";
 import { BALL_PADDING_BYTES, BALL_RECORDS_BYTES_MAX, PROBE_REPLY_FACTOR_MAX } from "../../src/wire/limits.js";
+import { encodeProbe, ProbeMode } from "../../src/wire/probe.js";
 import { grid, line, randomGraph, ring, StaticMesh, seeded } from "./static-mesh.js";
 
 const ballsOf = (mesh: StaticMesh, node: number) => mesh.nodes[node]!.paths.balls;
@@ -220,4 +221,39 @@ t.test("records are bounded, and what is held is forgotten for newer", async (t)
   for (let i = 0; i < 1_000; i++)
     balls.handleRecords(encodeRecord(Uint8Array.of(9, 9, i >> 8, i, 0, 0, 0, 0), []), mesh.nowMs);
   t.equal(balls.map.size, 50);
+});
+
+t.test("detours find keys behind three roots that drop everything", async (t) => {
+  const graph = randomGraph(60, 60, seeded(4));
+  const roots = [3, 17, 42];
+  const found = (detoursMax: number): number => {
+    const mesh = new StaticMesh(graph, { roots, config: { detoursMax } });
+    mesh.onFrame = (frame, from) => (roots.includes(from) ? undefined : frame);
+    let count = 0;
+    for (let i = 0; i < 40; i++) {
+      const [from, to] = [(i * 7) % 60, (i * 11 + 23) % 60];
+      if (roots.includes(from) || roots.includes(to) || from === to) continue;
+      mesh.nodes[from]!.paths.findRoute(mesh.key(to), undefined, mesh.nowMs);
+      mesh.run(4_000);
+      const route = mesh.nodes[from]!.paths.route(mesh.key(to));
+      if (route?.isConfirmed === true && mesh.end(from, route.ports) === to) count++;
+    }
+    return count;
+  };
+  const [without, withDetours] = [found(0), found(8)];
+  t.comment(`${without} without, ${withDetours} with`);
+  t.ok(withDetours > without);
+  t.ok(withDetours >= 32, `${withDetours} of 35, where some are cut off by the roots`);
+});
+
+t.test("a detour goes on by KEY from the end of its route, and its reply comes back by the whole way", async (t) => {
+  const mesh = new StaticMesh(line(8), { roots: [4, 4, 4] });
+  const frame = encodeProbe(ProbeMode.SOURCE, new Uint8Array(8), mesh.key(7), {
+    route: mesh.route(0, 1, 2),
+    isDetour: true,
+  });
+  mesh.receive(0, frame, 0);
+  mesh.settle();
+  t.equal(mesh.nodes[7]!.paths.stats.probesAnswered, 1);
+  t.equal(mesh.nodes[0]!.received.get(Kind.PROBE_REPLY), 1);
 });

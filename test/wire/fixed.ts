@@ -68,7 +68,8 @@ export const PROBE: FixedLayout = {
     place: "bin 16",
   },
   accepts: ({ bits, tree, mask, index, length, nonce, key, record, place }) =>
-    Number(bits) <= 7 &&
+    Number(bits) <= 15 &&
+    (Number(bits) < 8 || (Number(bits) & 3) === 0) &&
     Number(tree) <= 2 &&
     Number(mask) <= 7 &&
     Number(index) <= 127 &&
@@ -156,14 +157,15 @@ export const probeValues: fc.Arbitrary<FixedValues> = fc
   .record({
     mode: byte(2),
     down: byte(1),
+    detour: byte(1),
     length: byte(127),
     index: byte(127),
     placeBytes: fc.integer({ min: 1, max: PLACE_BYTES_MAX }),
   })
-  .chain(({ mode, down, length, index, placeBytes }) =>
+  .chain(({ mode, down, detour, length, index, placeBytes }) =>
     record({
       hops: byte(),
-      bits: fc.constant(mode | (down << 2)),
+      bits: fc.constant(mode | (down << 2) | (mode === 0 ? detour << 3 : 0)),
       tree: byte(2),
       mask: byte(7),
       depth: byte(),

@@ -15,6 +15,7 @@ import {
   ProbeMode,
   probeBytes,
   probeDepth,
+  probeDetour,
   probeDown,
   probeHops,
   probeIndex,
@@ -75,7 +76,7 @@ t.test("every reader gives what the general decoder gives", async (t) => {
       assert.deepEqual(
         {
           hops: probeHops(frame),
-          bits: probeMode(frame) + (probeDown(frame) ? 4 : 0),
+          bits: probeMode(frame) + (probeDown(frame) ? 4 : 0) + (probeDetour(frame) ? 8 : 0),
           tree: probeTree(frame),
           mask: probeMask(frame),
           depth: probeDepth(frame),
@@ -127,7 +128,8 @@ t.test("the edits of KEY and TREE mode give the bytes of decode, change, encode"
       const byKey = encodeFixed(PROBE, values);
       editProbeKey(byKey, a % 3, b % 8, a % 2 === 1, b >>> 8);
       const bits = 1 + (a % 2 === 1 ? 4 : 0);
-      assert.deepEqual(byKey, encodeFixed(PROBE, { ...values, bits, tree: a % 3, mask: b % 8, depth: b >>> 8 }));
+      const edited = { bits, tree: a % 3, mask: b % 8, depth: b >>> 8, length: 0 };
+      assert.deepEqual(byKey, encodeFixed(PROBE, { ...values, ...edited }));
       const nearer = encodeFixed(PROBE, values);
       editProbeNearest(nearer, a);
       assert.deepEqual(nearer, encodeFixed(PROBE, { ...values, nearest: a }));

@@ -2,7 +2,7 @@ import { idOf } from "../router/entry.js";
 import type { Paths } from "../router/paths.js";
 import type { Session } from "../session/session.js";
 import { Budget } from "../wire/budget.js";
-import { decodeNote, encodeBall, encodeWant, NOTE_RECORDS_BYTES_MAX } from "../wire/note.js";
+import { type BallNote, decodeNote, encodeBall, encodeWant, NOTE_RECORDS_BYTES_MAX } from "../wire/note.js";
 import type { NodeConfig } from "./config.js";
 
 /** A route longer than this many times the reach of both balls may have a shorter one outside them. */
@@ -13,6 +13,8 @@ interface Exchange {
   readonly session: Session;
   /** Records of each ball. */
   size: number;
+  /** Records of the peer's ball that may still come. */
+  awaited: number;
   /** The own ball is to be sent, of so many records; 0 where it is not. */
   wanted: number;
   /** The join is to be made as soon as the own ball is grown. */
@@ -47,22 +49,11 @@ export class BallExchange {
 
   handleNote(session: Session, bytes: Uint8Array, nowMs: number): void {
     const note = decodeNote(bytes);
-    if (note === undefined) {
-      this.paths.stats.notesIgnored++;
-      return;
-    }
     const exchange = this.#exchange(session, nowMs);
-    if (note.type === "ball") {
-      this.paths.balls.handleRecords(note.records, nowMs);
-      exchange.isJoinDue ||= note.isLast;
-    } else if (exchange.wants.take(nowMs)) {
-      exchange.wanted = Math.min(Math.max(1, note.size), this.config.paths.ballMax);
-      this.paths.balls.grow(exchange.wanted, nowMs);
-    } else {
-      this.paths.stats.notesIgnored++;
-      return;
-    }
-    this.#isDue = true;
+    const isTaken =
+      note !== undefined &&
+      (note.type === "want" ? this.#handleWant(exchange, note.size, nowMs) : this.#handleBall(exchange, note, nowMs));
+    if (!isTaken) this.paths.stats.notesIgnored++;
     this.handleProgress(nowMs);
   }
 
@@ -79,14 +70,32 @@ export class BallExchange {
 
   #begin(exchange: Exchange, size: number, nowMs: number): void {
     const { session } = exchange;
-    exchange.nextMs = nowMs + this.config.paths.recordMs;
+    exchange.nextMs = nowMs + this.config.ballRetryMs;
     exchange.size = size;
     exchange.isJoinDue = false;
+    exchange.awaited = size;
     const { balls } = this.paths;
     balls.grow(size, nowMs);
     const route = this.paths.route(session.remoteKey);
     if (route !== undefined) balls.askAlong(route.ports, nowMs);
     session.note(encodeWant(size));
+  }
+
+  #handleWant(exchange: Exchange, size: number, nowMs: number): boolean {
+    if (!exchange.wants.take(nowMs)) return false;
+    exchange.wanted = Math.min(Math.max(1, size), this.config.paths.ballMax);
+    this.paths.balls.grow(exchange.wanted, nowMs);
+    return (this.#isDue = true);
+  }
+
+  /** A part of the peer's ball: no more is taken than was asked for. */
+  #handleBall(exchange: Exchange, { records, isLast }: BallNote, nowMs: number): boolean {
+    if (exchange.awaited <= 0) return false;
+    exchange.awaited -= Math.max(1, this.paths.balls.handleRecords(records, nowMs, exchange.awaited));
+    if (!isLast) return true;
+    exchange.awaited = 0;
+    exchange.isJoinDue = true;
+    return (this.#isDue = true);
   }
 
   #send(exchange: Exchange, nowMs: number): void {
@@ -97,6 +106,7 @@ export class BallExchange {
 
   #join(exchange: Exchange, nowMs: number): void {
     exchange.isJoinDue = false;
+    exchange.nextMs = nowMs + this.config.paths.recordMs;
     const { remoteKey } = exchange.session;
     const delayMs = this.paths.join(remoteKey, nowMs);
     const reachMs = this.paths.balls.reachMs(undefined, nowMs) + this.paths.balls.reachMs(idOf(remoteKey), nowMs);
@@ -109,7 +119,7 @@ export class BallExchange {
     if (exchange === undefined) {
       const { ballWantsPerS, ballWantsBurst } = this.config;
       const wants = new Budget(ballWantsPerS, ballWantsBurst, nowMs);
-      const none = { size: 0, wanted: 0, isJoinDue: false, nextMs: Number.NEGATIVE_INFINITY };
+      const none = { size: 0, awaited: 0, wanted: 0, isJoinDue: false, nextMs: Number.NEGATIVE_INFINITY };
       exchange = { session, wants, ...none };
       this.#exchanges.set(session, exchange);
     }

@@ -58,6 +58,8 @@ export interface NodeConfig {
   readonly unprovedPackets: number;
   /** Records of the balls that a session exchanges at first. */
   readonly ballStart: number;
+  /** An exchange of balls of which the last part did not come begins again after this long, if the session is in use. */
+  readonly ballRetryMs: number;
   /** Balls that a session sends its peer: a second, and at once. Each is up to `notesMax` packets. */
   readonly ballWantsPerS: number;
   readonly ballWantsBurst: number;
@@ -83,6 +85,7 @@ const DEFAULTS: NodeConfig = {
   searchGapMs: 1_000,
   unprovedPackets: 16,
   ballStart: 16,
+  ballRetryMs: 30_000,
   ballWantsPerS: 0.2,
   ballWantsBurst: 6,
   refillFrames: 16,

@@ -29,7 +29,7 @@ interface Way {
   unproved: number;
   /** A search for a route goes on, or failed, and none is begun before this. */
   searchMs: number;
-  /** Packets by the route are a reason to exchange balls again from then on. */
+  /** Packets by the route are a reason to ask whether balls are old from then on. */
   ballsAtMs: number;
 }
 
@@ -45,7 +45,7 @@ export class SessionCarrier {
   readonly #full = new Map<number, number>();
   /** The route of the packet that the endpoint gives next. */
   #route: Route | undefined;
-  /** Keys of whose ways the balls are old. */
+  /** Keys of whose ways the balls may be old. */
   readonly #ballsDue: Uint8Array[] = [];
   /** When a search that failed is to be begun again at the earliest; Infinity where nobody waits for one. */
   #retryMs = Number.POSITIVE_INFINITY;
@@ -134,7 +134,7 @@ export class SessionCarrier {
     }
   }
 
-  /** Balls are exchanged with the peers of established sessions that sent packets, when they last were some minutes ago. */
+  /** Balls are exchanged with the peers of established sessions that sent packets, where they are old. */
   #exchangeBalls(nowMs: number): void {
     for (const key of this.#ballsDue.splice(0)) {
       const session = this.endpoint.session(key);
@@ -190,7 +190,7 @@ export class SessionCarrier {
     way.isSpareDue = false;
     way.route ??= route;
     if (nowMs >= way.ballsAtMs) {
-      way.ballsAtMs = nowMs + this.config.paths.recordMs;
+      way.ballsAtMs = nowMs + this.config.ballRetryMs;
       this.#ballsDue.push(key);
     }
     this.#route = route;

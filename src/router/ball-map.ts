@@ -62,31 +62,35 @@ export class BallMap {
   }
 
   /**
-   * Nodes from `fromId` on, the nearest first (Dijkstra): up to `untilId`, or `nodesMax` nodes. `passed` says how many other routes
+   * Nodes from `fromId` on, the nearest first (Dijkstra): up to the first for which `until` holds, or `nodesMax` nodes. `passed` says how many other routes
    * pass a node or, as "from>to", a link.
    */
   survey(
     fromId: string,
     nowMs: number,
-    { untilId, nodesMax, passed }: { untilId?: string; nodesMax?: number; passed?: ReadonlyMap<string, number> },
+    options: {
+      until?: (id: string) => boolean;
+      nodesMax?: number;
+      passed?: ReadonlyMap<string, number>;
+    },
   ): Waypoint[] {
+    const { until, nodesMax = NODES_MAX, passed } = options;
     const found: Waypoint[] = [];
-    const done = new Set<string>();
-    const edge = new Map<string, Waypoint>([
-      [fromId, { id: fromId, delayMs: 0, cost: 0, hops: 0, before: undefined, port: 0 }],
-    ]);
-    for (let at = takeNearest(edge); at !== undefined; at = takeNearest(edge)) {
+    const start = { id: fromId, delayMs: 0, cost: 0, hops: 0, before: undefined, port: 0 };
+    const least = new Map<string, number>([[fromId, 0]]);
+    const edge = new Edge(start);
+    for (let at = edge.take(); at !== undefined; at = edge.take()) {
+      if (at.cost > least.get(at.id)!) continue;
       found.push(at);
-      done.add(at.id);
-      if (at.id === untilId || found.length === nodesMax) break;
+      if (found.length === nodesMax || until?.(at.id) === true) break;
       const record = this.get(at.id, nowMs);
       if (record === undefined || at.hops >= HOPS_MAX) continue;
       for (const { id, port, delayMs } of record.links) {
-        if (done.has(id)) continue;
         const shared = passed === undefined ? 0 : (passed.get(id) ?? 0) + (passed.get(`${at.id}>${id}`) ?? 0);
         const cost = at.cost + delayMs + SHARED_MS * shared;
-        if (cost >= (edge.get(id)?.cost ?? Number.POSITIVE_INFINITY)) continue;
-        edge.set(id, { id, delayMs: at.delayMs + delayMs, cost, hops: at.hops + 1, before: at, port });
+        if (cost >= (least.get(id) ?? Number.POSITIVE_INFINITY)) continue;
+        least.set(id, cost);
+        edge.add({ id, delayMs: at.delayMs + delayMs, cost, hops: at.hops + 1, before: at, port });
       }
     }
     return found;
@@ -94,8 +98,9 @@ export class BallMap {
 
   /** How far the ball of a node reaches: the delay to the nearest node whose record is not known. */
   reachMs(fromId: string, nowMs: number): number {
-    const outside = this.survey(fromId, nowMs, {}).find(({ id }) => this.get(id, nowMs) === undefined);
-    return outside?.delayMs ?? Number.POSITIVE_INFINITY;
+    const isOutside = (id: string) => this.get(id, nowMs) === undefined;
+    const last = this.survey(fromId, nowMs, { until: isOutside }).at(-1)!;
+    return isOutside(last.id) ? last.delayMs : Number.POSITIVE_INFINITY;
   }
 
   /** At most `count` routes to a node, the shortest first, each sharing as few nodes as can be with those before it and with `others`. */
@@ -104,7 +109,7 @@ export class BallMap {
     for (const route of others) this.#pass(route, toId, passed);
     const routes: MapRoute[] = [];
     while (routes.length < count) {
-      const end = this.survey(this.own().id, nowMs, { untilId: toId, passed }).at(-1);
+      const end = this.survey(this.own().id, nowMs, { until: (id) => id === toId, passed }).at(-1);
       if (end?.id !== toId || end.hops === 0) break;
       const route = routeTo(end);
       if (routes.some(({ ports }) => ports.join() === route.ports.join())) break;
@@ -157,11 +162,43 @@ export class BallMap {
 /** No route is longer. */
 const HOPS_MAX = 127;
 
-function takeNearest(edge: Map<string, Waypoint>): Waypoint | undefined {
-  let nearest: Waypoint | undefined;
-  for (const waypoint of edge.values()) if (nearest === undefined || waypoint.cost < nearest.cost) nearest = waypoint;
-  if (nearest !== undefined) edge.delete(nearest.id);
-  return nearest;
+/** Nodes that a survey looks at. */
+const NODES_MAX = 4_096;
+
+/** What a survey has found and not looked at, by cost: a binary heap. A node may be in it more than once. */
+class Edge {
+  readonly #heap: Waypoint[];
+
+  constructor(start: Waypoint) {
+    this.#heap = [start];
+  }
+
+  add(waypoint: Waypoint): void {
+    const heap = this.#heap;
+    let at = heap.length;
+    heap.push(waypoint);
+    for (let up = (at - 1) >> 1; at > 0 && waypoint.cost < heap[up]!.cost; up = (at - 1) >> 1) {
+      heap[at] = heap[up]!;
+      at = up;
+    }
+    heap[at] = waypoint;
+  }
+
+  take(): Waypoint | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return first;
+    let at = 0;
+    for (let down = 1; down < heap.length; down = 2 * at + 1) {
+      if (down + 1 < heap.length && heap[down + 1]!.cost < heap[down]!.cost) down++;
+      if (last.cost <= heap[down]!.cost) break;
+      heap[at] = heap[down]!;
+      at = down;
+    }
+    heap[at] = last;
+    return first;
+  }
 }
 
 export function routeTo(end: Waypoint): MapRoute {

@@ -104,15 +104,12 @@ export class Balls implements RouteMap, Detours {
     this.#own = undefined;
   }
 
-  /** Records of a peer's ball, as its session brought them. False where they do not have their layout. */
-  handleRecords(bytes: Uint8Array, nowMs: number): boolean {
-    const records = decodeRecords(bytes);
-    if (records === undefined) {
-      this.stats.ballsBad++;
-      return false;
-    }
-    for (const { record, bytes: own } of records) this.map.put(record, own, false, nowMs);
-    return true;
+  /** Records of a peer's ball, as its session brought them: at most `countMax` are kept. Gives how many; 0 where they have no layout. */
+  handleRecords(bytes: Uint8Array, nowMs: number, countMax = Number.POSITIVE_INFINITY): number {
+    const records = decodeRecords(bytes)?.slice(0, countMax);
+    if (records === undefined) this.stats.ballsBad++;
+    for (const { record, bytes: own } of records ?? []) this.map.put(record, own, false, nowMs);
+    return records?.length ?? 0;
   }
 
   /** Pulls what is missing of the nearest `size` records; `isGrown` tells when that is done. */

@@ -18,9 +18,13 @@ const LAST = 3;
 /** Bytes of records in one note. */
 export const NOTE_RECORDS_BYTES_MAX = 998;
 
-export type Note =
-  | { readonly type: "want"; readonly size: number }
-  | { readonly type: "ball"; readonly records: Uint8Array; readonly isLast: boolean };
+export interface BallNote {
+  readonly type: "ball";
+  readonly records: Uint8Array;
+  readonly isLast: boolean;
+}
+
+export type Note = { readonly type: "want"; readonly size: number } | BallNote;
 
 export function encodeWant(size: number): Uint8Array {
   const bytes = Uint8Array.of(VERSION, WANT, 0, 0);

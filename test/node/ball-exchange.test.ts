@@ -4,7 +4,8 @@ import { Network } from "../../sim/network.js";
 import { Random } from "../../sim/random.js";
 import { nativeCrypto } from "../../src/driver/native-crypto.js";
 import type { Session } from "../../src/session/session.js";
-import { encodeWant } from "../../src/wire/note.js";
+import { encodeRecord } from "../../src/wire/ball.js";
+import { encodeBall, encodeWant } from "../../src/wire/note.js";
 
 const graph = randomConnected(40, 40, new Random(3));
 
@@ -69,4 +70,24 @@ t.test("a peer that asks without end gets a few balls, and notes that are none a
   t.ok(stats.notesIgnored >= 45, `${stats.notesIgnored} of 51 ignored`);
   t.ok(stats.ballsAsked - sentBefore <= 256);
   t.ok(network.pings(20, 0) && network.pings(7, 20));
+});
+
+t.test("a ball that nobody asked for is not taken, and no more of one than was asked for", async (t) => {
+  const network = new Network({ seed: 1, graph, crypto: nativeCrypto() });
+  network.run(5_000);
+  const session = connected(network, 0, 20);
+  network.run(3_000);
+  const { balls, stats } = network.node(20).router.paths;
+  const { size } = balls.map;
+  network.hosts[0]!.act((node, nowMs) => {
+    for (let i = 0; i < 60; i++) {
+      const records = encodeRecord(Uint8Array.of(9, 9, i, 0, 0, 0, 0, 0), []);
+      session.note(encodeBall([records])[0]!);
+    }
+    node.handleSessionUse(nowMs);
+  });
+  network.run(2_000);
+  t.equal(balls.map.size, size);
+  t.equal(stats.notesIgnored, 60);
+  t.equal(balls.handleRecords(new Uint8Array(18), network.nowMs, 1), 1, "one of two");
 });

@@ -2,7 +2,7 @@ import { idOf } from "../router/entry.js";
 import type { Paths } from "../router/paths.js";
 import type { Session } from "../session/session.js";
 import { Budget } from "../wire/budget.js";
-import { type BallNote, decodeNote, encodeBall, encodeWant, NOTE_RECORDS_BYTES_MAX } from "../wire/note.js";
+import { type BallNote, encodeBall, encodeWant, NOTE_RECORDS_BYTES_MAX } from "../wire/note.js";
 import type { NodeConfig } from "./config.js";
 
 /** A route longer than this many times the reach of both balls may have a shorter one outside them. */
@@ -47,14 +47,25 @@ export class BallExchange {
     this.#exchanges.delete(session);
   }
 
-  handleNote(session: Session, bytes: Uint8Array, nowMs: number): void {
-    const note = decodeNote(bytes);
+  /** The peer wants the own ball, of so many records. False where it does so too often. */
+  handleWant(session: Session, size: number, nowMs: number): boolean {
     const exchange = this.#exchange(session, nowMs);
-    const isTaken =
-      note !== undefined &&
-      (note.type === "want" ? this.#handleWant(exchange, note.size, nowMs) : this.#handleBall(exchange, note, nowMs));
-    if (!isTaken) this.paths.stats.notesIgnored++;
-    this.handleProgress(nowMs);
+    if (!exchange.wants.take(nowMs)) return false;
+    exchange.wanted = Math.min(Math.max(1, size), this.config.paths.ballMax);
+    this.paths.balls.grow(exchange.wanted, nowMs);
+    this.#isDue = true;
+    return true;
+  }
+
+  /** A part of the peer's ball: no more is taken than was asked for. False where nothing was. */
+  handleBall(session: Session, { records, isLast }: BallNote, nowMs: number): boolean {
+    const exchange = this.#exchange(session, nowMs);
+    if (exchange.awaited <= 0) return false;
+    exchange.awaited -= Math.max(1, this.paths.balls.handleRecords(records, nowMs, exchange.awaited));
+    if (!isLast) return true;
+    exchange.awaited = 0;
+    exchange.isJoinDue = this.#isDue = true;
+    return true;
   }
 
   /** The own ball may be grown now. True where sessions have something to say for it. */
@@ -79,23 +90,6 @@ export class BallExchange {
     const route = this.paths.route(session.remoteKey);
     if (route !== undefined) balls.askAlong(route.ports, nowMs);
     session.note(encodeWant(size));
-  }
-
-  #handleWant(exchange: Exchange, size: number, nowMs: number): boolean {
-    if (!exchange.wants.take(nowMs)) return false;
-    exchange.wanted = Math.min(Math.max(1, size), this.config.paths.ballMax);
-    this.paths.balls.grow(exchange.wanted, nowMs);
-    return (this.#isDue = true);
-  }
-
-  /** A part of the peer's ball: no more is taken than was asked for. */
-  #handleBall(exchange: Exchange, { records, isLast }: BallNote, nowMs: number): boolean {
-    if (exchange.awaited <= 0) return false;
-    exchange.awaited -= Math.max(1, this.paths.balls.handleRecords(records, nowMs, exchange.awaited));
-    if (!isLast) return true;
-    exchange.awaited = 0;
-    exchange.isJoinDue = true;
-    return (this.#isDue = true);
   }
 
   #send(exchange: Exchange, nowMs: number): void {

@@ -63,6 +63,11 @@ export interface NodeConfig {
   /** Balls that a session sends its peer: a second, and at once. Each is up to `notesMax` packets. */
   readonly ballWantsPerS: number;
   readonly ballWantsBurst: number;
+  /** Peers of sessions that are asked for the locator of a key that a search does not find. */
+  readonly seekPeersMax: number;
+  /** Locators that peers may ask for, all together: a second, and at once; half is kept for those that ask for few. */
+  readonly locatesPerS: number;
+  readonly locatesBurst: number;
   /** Frames that leave a full queue before sessions are asked for more. */
   readonly refillFrames: number;
   readonly keepAlive: KeepAliveConfig;
@@ -88,6 +93,9 @@ const DEFAULTS: NodeConfig = {
   ballRetryMs: 30_000,
   ballWantsPerS: 0.2,
   ballWantsBurst: 6,
+  seekPeersMax: 8,
+  locatesPerS: 32,
+  locatesBurst: 128,
   refillFrames: 16,
   keepAlive: {
     usedMs: 5_000,

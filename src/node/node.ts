@@ -16,6 +16,7 @@ import type { Acquaintance, HelloSide } from "./hello.js";
 import { LinkUse } from "./keep-alive.js";
 import { LinkKeeper, type LinkKeeperHooks } from "./link-keeper.js";
 import type { NodeLink } from "./links.js";
+import { LocatorExchange } from "./locator-exchange.js";
 import { Ports } from "./ports.js";
 import { Requests } from "./requests.js";
 import { SessionCarrier } from "./session-carrier.js";
@@ -69,6 +70,7 @@ export class Node {
   readonly #endpoint: Endpoint;
   readonly #carrier: SessionCarrier;
   readonly #balls: BallExchange;
+  readonly #locators: LocatorExchange;
   readonly #events: NodeEvent[] = [];
   #nowMs: number;
   #parentChanges = 0;
@@ -87,7 +89,10 @@ export class Node {
     this.#endpoint = new Endpoint({ ...own, secret: sessionSecretOf(own), locator, config: sessions }, nowMs);
     const hasLink = (port: number) => this.#keeper.links.byPort(port) !== undefined;
     this.#balls = new BallExchange(this.router.paths, this.config);
-    this.#carrier = new SessionCarrier(this.#endpoint, this.router, this.#balls, this.config, hasLink, emit);
+    const known = () => this.#endpoint.sessions;
+    this.#locators = new LocatorExchange(this.router.paths, known, own.random, this.config, nowMs);
+    const exchanges = [this.#balls, this.#locators] as const;
+    this.#carrier = new SessionCarrier(this.#endpoint, this.router, ...exchanges, this.config, hasLink, emit);
     this.#ports = new Ports(this.config);
     const admits = (key: Uint8Array) => allowedKeys === undefined || allowedKeys.has(toHex(key));
     const introduction = { ...own, admits, nextEpoch: () => this.router.epochs.next() };
@@ -265,6 +270,9 @@ export class Node {
       case "route":
         this.#requests.handleRoute(event.route, nowMs);
         this.#carrier.handleRoute(event.route, nowMs);
+        break;
+      case "seeking":
+        this.#locators.handleSeeking(event.key);
         break;
       case "unreachable":
         this.#requests.handleUnreachable(event.key);

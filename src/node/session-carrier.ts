@@ -4,6 +4,7 @@ import type { Router } from "../router/router.js";
 import { SESSION_CODE_TEXT, SessionCode, SessionState } from "../session/codes.js";
 import type { Endpoint } from "../session/endpoint.js";
 import type { SessionEvent } from "../session/events.js";
+import type { Session } from "../session/session.js";
 import { toHex } from "../wire/bytes.js";
 import {
   BIT_CONGESTION,
@@ -15,9 +16,11 @@ import {
   writeDataHeader,
 } from "../wire/data.js";
 import { SIGNATURE_BYTES } from "../wire/limits.js";
+import { decodeNote } from "../wire/note.js";
 import type { BallExchange } from "./ball-exchange.js";
 import type { NodeConfig } from "./config.js";
 import type { NodeEvent } from "./events.js";
+import type { LocatorExchange } from "./locator-exchange.js";
 
 /** The way to a key that sessions have packets for. */
 interface Way {
@@ -54,6 +57,7 @@ export class SessionCarrier {
     private readonly endpoint: Endpoint,
     private readonly router: Router,
     private readonly balls: BallExchange,
+    private readonly locators: LocatorExchange,
     private readonly config: NodeConfig,
     private readonly hasLink: (port: number) => boolean,
     private readonly emit: (event: NodeEvent) => void,
@@ -155,7 +159,7 @@ export class SessionCarrier {
         break;
       }
       case "note":
-        this.balls.handleNote(event.session, event.bytes, nowMs);
+        if (!this.#handleNote(event.session, event.bytes, nowMs)) this.router.paths.stats.notesIgnored++;
         break;
       case "established":
         this.balls.handleUse(event.session, nowMs);
@@ -167,6 +171,23 @@ export class SessionCarrier {
         break;
       default:
         this.emit(event);
+    }
+  }
+
+  /** False where the note is of no use: of another version, not asked for, or over its rate. */
+  #handleNote(session: Session, bytes: Uint8Array, nowMs: number): boolean {
+    const note = decodeNote(bytes);
+    switch (note?.type) {
+      case "want":
+        return this.balls.handleWant(session, note.size, nowMs);
+      case "ball":
+        return this.balls.handleBall(session, note, nowMs);
+      case "locate":
+        return this.locators.handleLocate(session, note.key, nowMs);
+      case "located":
+        return this.locators.handleLocated(note);
+      default:
+        return false;
     }
   }
 

@@ -17,6 +17,8 @@ const LOOK_GAP_MS = 100;
 export type RouteEvent =
   /** The route to be used from now on; the first, a better one, a spare, or one that is confirmed now. */
   | { readonly type: "route"; readonly key: Uint8Array; readonly route: Route }
+  /** The first try of a search for a key that this node wants found nothing: whoever knows where the key was may say so. */
+  | { readonly type: "seeking"; readonly key: Uint8Array }
   /** A search found no way. */
   | { readonly type: "unreachable"; readonly key: Uint8Array };
 
@@ -207,9 +209,11 @@ export class Routes {
 
   /** A try of a question stayed without an answer, and others follow. */
   handleSilence(inquiry: Inquiry, nowMs: number): void {
-    const { kind, target, routes } = inquiry.question;
+    const { kind, target, routes, isForeign } = inquiry.question;
     const destination = this.#destinations.peek(toHex(target));
     const best = destination?.routes[0];
+    if (kind === "find" && inquiry.tryCount === 2 && isForeign !== true && destination !== undefined)
+      this.#events.push({ type: "seeking", key: destination.key });
     if (kind !== "check" || destination?.check !== inquiry || best?.isConfirmed !== true || best.isDoubted) return;
     if (equalPorts(best.ports, routes![0]!)) this.#doubt(destination, best, nowMs);
   }

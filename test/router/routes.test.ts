@@ -10,7 +10,7 @@ import { ProbeMode, probeMode } from "../../src/wire/probe.js";
 import { grid, line, ring, StaticMesh } from "./static-mesh.js";
 
 const typesOf = (events: PathEvent[]): string[] =>
-  events.map((event) => event.type).filter((type) => type !== "locator");
+  events.map((event) => event.type).filter((type) => type !== "locator" && type !== "seeking");
 
 /** Lets `from` look for `to`, and gives the confirmed route. */
 function findRoute(mesh: StaticMesh, from: number, to: number): Route {
@@ -71,6 +71,16 @@ t.test("a key that nobody has is unreachable after the tries, and for a short ti
   mesh.run(1_000);
   paths.findRoute(nobody, undefined, mesh.nowMs);
   t.equal(paths.stats.probesSent, 28);
+});
+
+t.test("a search that finds nothing at once says so, once, and not where only others caused it", async (t) => {
+  const mesh = new StaticMesh(ring(5));
+  const { paths, events } = mesh.nodes[0]!;
+  const nobody = new Uint8Array(32).fill(5);
+  paths.findRoute(nobody, undefined, 0);
+  paths.findRoute(new Uint8Array(32).fill(6), undefined, 0, true);
+  mesh.run(3_000);
+  t.same(events, [{ type: "seeking", key: nobody }]);
 });
 
 t.test("a search goes on until the key can be found", async (t) => {

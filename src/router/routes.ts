@@ -3,13 +3,14 @@ import type { RandomBytes } from "../crypto/crypto.js";
 import { Budget } from "../wire/budget.js";
 import { toHex } from "../wire/bytes.js";
 import { ROUTE_HOPS_MAX } from "../wire/limits.js";
+import { type Destination, isShunned, newDestination, spareOf } from "./destination.js";
 import type { Locators } from "./locators.js";
 import { createLru } from "./lru.js";
 import type { PathConfig } from "./path-config.js";
 import type { PathStats } from "./path-stats.js";
 import { equalPorts } from "./ports.js";
 import type { Answer, Inquiry, Probes } from "./probes.js";
-import { chooseSpares, isBetter, Route, RouteUse } from "./route.js";
+import { chooseSpares, isBetter, Route } from "./route.js";
 
 /** Routes are looked through for what is due no more often than this: there may be thousands. */
 const LOOK_GAP_MS = 100;
@@ -28,31 +29,6 @@ export interface RouteMap {
   sharedNodes(a: Uint16Array, b: Uint16Array): number;
   /** At most `count` routes to a key, which share as few nodes as can be with one another and with `others`. */
   routesTo(key: Uint8Array, count: number, others: readonly Uint16Array[], nowMs: number): Uint16Array[];
-}
-
-/** What is known of the way to a key. */
-interface Destination {
-  readonly key: Uint8Array;
-  /** True until this node wants to reach the key itself. */
-  isForeign: boolean;
-  readonly use: RouteUse;
-  /** The one in use, then spares, which are confirmed. */
-  routes: Route[];
-  /** The way back of the peer's newest packet. */
-  hint: Uint16Array | undefined;
-  /** What was given up, and until when another route is preferred to it: a relay may let probes pass and drop the rest. */
-  shunned: Uint16Array | undefined;
-  shunnedUntilMs: number;
-  find: Inquiry | undefined;
-  check: Inquiry | undefined;
-  /** Probes of routes that are not in use. */
-  spares: Inquiry | undefined;
-  /** Probes of routes that the map has. */
-  offer: Inquiry | undefined;
-  relocate: Inquiry | undefined;
-  /** Probes because a route was reported broken or the peer took another way. */
-  readonly reports: Budget;
-  unreachableUntilMs: number;
 }
 
 /**
@@ -258,22 +234,8 @@ export class Routes {
     const id = toHex(key);
     let destination = this.#destinations.get(id);
     if (destination === undefined) {
-      destination = {
-        key: key.slice(),
-        isForeign: true,
-        use: new RouteUse(),
-        routes: [],
-        hint: undefined,
-        shunned: undefined,
-        shunnedUntilMs: Number.NEGATIVE_INFINITY,
-        find: undefined,
-        check: undefined,
-        spares: undefined,
-        offer: undefined,
-        relocate: undefined,
-        reports: new Budget(this.config.reportRatePerS, this.config.reportBurst, nowMs),
-        unreachableUntilMs: Number.NEGATIVE_INFINITY,
-      };
+      const reports = new Budget(this.config.reportRatePerS, this.config.reportBurst, nowMs);
+      destination = newDestination(key.slice(), reports);
       this.#destinations.set(id, destination);
     }
     return destination;
@@ -412,13 +374,4 @@ export class Routes {
     this.stats.searchesFailed++;
     this.#events.push({ type: "unreachable", key: destination.key });
   }
-}
-
-function spareOf(destination: Destination): Route | undefined {
-  return destination.routes.find(({ isConfirmed, isDoubted }, i) => i > 0 && isConfirmed && !isDoubted);
-}
-
-function isShunned(destination: Destination, ports: Uint16Array, nowMs: number): boolean {
-  const { shunned, shunnedUntilMs } = destination;
-  return nowMs < shunnedUntilMs && shunned !== undefined && equalPorts(shunned, ports);
 }

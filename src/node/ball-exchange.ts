@@ -87,7 +87,8 @@ export class BallExchange {
     exchange.awaited = size;
     const { balls } = this.paths;
     balls.grow(size, nowMs);
-    const route = this.paths.route(session.remoteKey);
+    // Who only answers learns the way from the packets that come, and asks nobody for a stranger's sake.
+    const route = session.initiator ? this.paths.route(session.remoteKey) : undefined;
     if (route !== undefined) balls.askAlong(route.ports, nowMs);
     session.note(encodeWant(size));
   }

@@ -137,7 +137,8 @@ export class Routes {
     const fresh = routes.filter((ports) => !destination.routes.some((known) => equalPorts(known.ports, ports)));
     if (fresh.length === 0 || destination.offer !== undefined) return;
     this.stats.routesJoined += fresh.length;
-    destination.offer = this.probes.ask({ kind: "offer", target: destination.key, routes: fresh }, nowMs);
+    const { key: target, isForeign } = destination;
+    destination.offer = this.probes.ask({ kind: "offer", target, routes: fresh, isForeign }, nowMs);
   }
 
   /** A relay says that a route ends at it: a hint. False where it is none of ours. */
@@ -302,7 +303,7 @@ export class Routes {
 
   /** Looks for a better route by the locator, or where there is no spare for one in all trees; measures the spares, and drops the silent. */
   #relocate(destination: Destination, nowMs: number): void {
-    const { key } = destination;
+    const { key, isForeign } = destination;
     const sinceMs = nowMs - 2 * this.config.relocateMs;
     const heard = destination.routes.filter(({ measuredMs }, i) => i === 0 || measuredMs > sinceMs);
     this.#setRoutes(destination, heard);
@@ -310,7 +311,7 @@ export class Routes {
     this.#checkSpares(destination, spares, nowMs);
     const isUrgent = spares.length === 0;
     if (!isUrgent && this.locators.get(key) === undefined) return;
-    destination.relocate ??= this.probes.ask({ kind: "relocate", target: key, isUrgent }, nowMs);
+    destination.relocate ??= this.probes.ask({ kind: "relocate", target: key, isUrgent, isForeign }, nowMs);
   }
 
   #newRoute(destination: Destination, ports: Uint16Array): Route {

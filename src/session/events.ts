@@ -19,7 +19,10 @@ export type SessionEvent =
   | { readonly type: "reset"; readonly session: Session; readonly stream: number; readonly code: number }
   /** The session ended, on either side or by itself (`codes.ts`). The last event of a session. */
   | { readonly type: "closed"; readonly session: Session; readonly code: number; readonly reason: string }
-  /** A probe timeout passed: the way to the peer is in doubt. `ptoCount` is how many passed in a row. */
+  /**
+   * The way to the peer is in doubt: a probe timeout passed, `ptoCount` of them in a row; or the peer sent again what came already, so
+   * that it seems to miss acknowledgements, which counts as the first.
+   */
   | {
       readonly type: "path-doubt";
       readonly session: Session;

@@ -38,6 +38,8 @@ export interface ExchangeListener {
   handleFinished(stream: number): void;
   handleReset(stream: number, code: number): void;
   handlePeerClosed(code: number, reason: string): void;
+  /** The peer sent again what is here: it seems to miss our acknowledgements. */
+  handleRepeat(nowMs: number): void;
   handleNote(bytes: Uint8Array): void;
 }
 
@@ -310,19 +312,21 @@ export class Exchange implements PacketFates {
         this.#listener.handleNote(bytes.slice(reader.dataStart, reader.dataEnd));
         return 0;
       case FrameType.STREAM:
-        return this.#handleStream(bytes);
+        return this.#handleStream(bytes, nowMs);
       default:
         return SessionCode.MALFORMED;
     }
   }
 
-  #handleStream(bytes: Uint8Array): number {
+  #handleStream(bytes: Uint8Array, nowMs: number): number {
     const { stream, dataStart, dataEnd, offset, fin } = reader;
     const receive = this.#receives[stream]!;
+    const isRepeat = dataEnd > dataStart && receive.hasTo(offset + dataEnd - dataStart);
     const verdict = receive.insert(bytes, dataStart, dataEnd, offset, fin);
     if (verdict === Received.RANGES_FULL) this.#stats.receiveRangesRefused++;
     if (verdict === Received.MEMORY_FULL) this.#stats.receiveMemoryRefused++;
     if (verdict !== Received.OK) return verdict;
+    if (isRepeat) this.#listener.handleRepeat(nowMs);
     const bit = 1 << stream;
     if (receive.readableBytes > 0 && (this.#toldReadable & bit) === 0) {
       this.#toldReadable |= bit;

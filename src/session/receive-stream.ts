@@ -79,6 +79,11 @@ export class ReceiveStream {
     return this.#contiguous - this.#readTo;
   }
 
+  /** True where all bytes below an offset came. */
+  hasTo(endOffset: number): boolean {
+    return endOffset <= this.#contiguous;
+  }
+
   /** True once everything up to the peer's end was read. */
   get isFinished(): boolean {
     return this.#readTo === this.#finalSize;

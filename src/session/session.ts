@@ -41,6 +41,9 @@ export class Session implements ExchangeListener, Timed {
   /** The idle timeout counts from here. */
   #idleFromMs: number;
 
+  /** When the peer last seemed to miss acknowledgements. */
+  #doubtMs = Number.NEGATIVE_INFINITY;
+
   #closeDue = false;
   #closeCode: number = SessionCode.DONE;
   #closeReason = "";
@@ -320,6 +323,12 @@ export class Session implements ExchangeListener, Timed {
 
   handleReset(stream: number, code: number): void {
     this.#host.emit({ type: "reset", session: this, stream, code });
+  }
+
+  handleRepeat(nowMs: number): void {
+    if (nowMs < this.#doubtMs + this.#exchange!.recovery.rtt.probeTimeoutMs) return;
+    this.#doubtMs = nowMs;
+    this.#host.emit({ type: "path-doubt", session: this, remoteKey: this.remoteKey, ptoCount: 1 });
   }
 
   handleNote(bytes: Uint8Array): void {

@@ -247,3 +247,20 @@ t.test("time that runs back is refused as the caller's error", async (t) => {
   t.throws(() => pair.a.endpoint.handleTimeout(0), /time ran back/);
   t.throws(() => pair.a.endpoint.handleTimeout(Number.NaN), /time ran back/);
 });
+
+t.test("a side that only acknowledges doubts its way when the peer sends again what came", async (t) => {
+  const pair = Pair.connected();
+  pair.a.send(0, pattern(20_000, 1), pair.nowMs);
+  pair.flush();
+  pair.driveUntil(() => pair.b.bytesOf(0).length === 20_000, 10_000);
+  t.equal(pair.b.eventsOf("path-doubt").length, 0);
+  pair.bToA.cut = true;
+  const startMs = pair.nowMs;
+  pair.a.send(0, pattern(2_000, 2), pair.nowMs);
+  pair.flush();
+  pair.driveUntil(() => pair.b.eventsOf("path-doubt").length > 0, 10_000);
+  t.match(pair.b.eventsOf("path-doubt"), [{ ptoCount: 1 }]);
+  t.ok(pair.nowMs - startMs < 1_000, "at the peer's first probe timeout");
+  pair.driveUntil(() => pair.nowMs > startMs + 5_000, 10_000);
+  t.ok(pair.b.eventsOf("path-doubt").length <= 8, "not at every packet");
+});

@@ -72,7 +72,7 @@ function readPath(
   for (const named of edges) {
     let edge: Edge | undefined;
     if (named.length === EDGE_BYTES) {
-      edge = makeEdge(crypto, tree, above, named.slice());
+      edge = makeEdge(crypto, tree, above, named);
       if (!trust.edgeIsValid(tree, above, edge.bytes)) return violation(CloseCode.BAD_EDGE);
       known.add(edge);
     } else {

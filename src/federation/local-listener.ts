@@ -242,9 +242,14 @@ function isUnderWay(response: ServerResponse | undefined): response is ServerRes
   return response !== undefined && !response.closed;
 }
 
-function checkHead({ rawHeaders, httpVersionMajor }: IncomingMessage): void {
+/**
+ * In HTTP/1.0 an answer may end with the connection, and one that breaks off would look whole. The answer to CONNECT has no body, and
+ * Synapse asks for tunnels so.
+ */
+function checkHead({ rawHeaders, method, httpVersion }: IncomingMessage): void {
   checkRawHeaders(rawHeaders);
-  if (httpVersionMajor !== 1) throw new FederationError("PINYON_HEADERS", "expected HTTP/1.1");
+  const isFit = httpVersion === "1.1" || (method === "CONNECT" && httpVersion === "1.0");
+  if (!isFit) throw new FederationError("PINYON_HEADERS", "expected HTTP/1.1");
 }
 
 /** In a tunnel a request names the path alone, and its head the server that the tunnel leads to, with or without a port. */

@@ -182,6 +182,7 @@ const REFUSED: Record<string, [request: string, code: string, status: number]> =
   "another version of HTTP": [`GET matrix-federation://${NAME}/ HTTP/2.0\r\n${BEARER}\r\n`, "PINYON_HEADERS", 400],
   "no version of HTTP": [`GET matrix-federation://${NAME}/\r\n${BEARER}\r\n`, "PINYON_HEADERS", 400],
   "no HTTP": ["\x16\x03\x01 hello this is TLS", "PINYON_HEADERS", 400],
+  "a request of HTTP/1.0": [`GET matrix-federation://${NAME}/ HTTP/1.0\r\n${BEARER}\r\n`, "PINYON_HEADERS", 400],
   "a line that ends with LF": [`GET matrix-federation://${NAME}/ HTTP/1.1\n${BEARER}\r\n`, "PINYON_HEADERS", 400],
   "a field that ends with LF": [fields("X: a\nTransfer-Encoding: chunked\r\n"), "PINYON_HEADERS", 400],
   "a field that ends with CR": [fields("X: a\rTransfer-Encoding: chunked\r\n"), "PINYON_HEADERS", 400],

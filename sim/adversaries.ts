@@ -1,5 +1,5 @@
 import { ANNOUNCE, HEARTBEAT, REG } from "../src/wire/control.js";
-import { dataHops } from "../src/wire/data.js";
+import { dataHeaderBytes, dataHops, editHops, writeDataHeader } from "../src/wire/data.js";
 import { Kind } from "../src/wire/kinds.js";
 import { EDGE_BYTES } from "../src/wire/limits.js";
 import { probeIndex } from "../src/wire/probe.js";
@@ -74,6 +74,28 @@ const prober: Adversary = (host, network, random) => {
   network.schedule.after(2_000, probe);
 };
 
+const FLOOD_MS = 100;
+const FLOOD_FRAMES = 40;
+const FLOOD_BYTES = 1_000;
+
+/** Sends frames for keys that nobody has, as fast as its links take them. */
+const flooder: Adversary = (host, network, random) => {
+  host.tamper = (message) => message;
+  const flood = () => {
+    for (const number of host.ports.values()) {
+      const end = host.ends.get(number);
+      for (let i = 0; end?.isWritable === true && host.isReading && i < FLOOD_FRAMES; i++) {
+        const frame = new Uint8Array(dataHeaderBytes(0) + FLOOD_BYTES);
+        writeDataHeader(frame, [], random.bytes(8), random.bytes(32));
+        editHops(frame);
+        host.transmit(end, frame);
+      }
+    }
+    network.schedule.after(FLOOD_MS, flood);
+  };
+  network.schedule.after(5_000, flood);
+};
+
 /** By the name that scenarios give them. */
 export const ADVERSARIES: Readonly<Record<string, Adversary>> = {
   "silent-dropper": silentDropper,
@@ -83,10 +105,11 @@ export const ADVERSARIES: Readonly<Record<string, Adversary>> = {
   forger,
   replayer,
   prober,
+  flooder,
 };
 
 /** Those that honest nodes can tell from their kind, and who then have no way to disturb them. */
-export const DETECTABLE: readonly string[] = ["coordinate-liar", "forger", "replayer", "prober"];
+export const DETECTABLE: readonly string[] = ["coordinate-liar", "forger", "replayer", "prober", "flooder"];
 
 function isRelayed(message: Uint8Array): boolean {
   if (message[1] === Kind.PROBE) return probeIndex(message) > 1;

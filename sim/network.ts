@@ -11,6 +11,7 @@ import { Host, type HostHooks } from "./host.js";
 import { type LinkModel, SimLink, type Station } from "./link.js";
 import { Random } from "./random.js";
 import { Schedule } from "./schedule.js";
+import { verdictHash } from "./verdict-hash.js";
 import type { Watcher } from "./watcher.js";
 
 export interface NetworkOptions {
@@ -71,7 +72,10 @@ export class Network {
     this.graph = graph;
     this.#model = { ...LINK, ...options.link };
     this.random = new Random(seed);
-    this.verdicts = new VerdictCache(crypto, { max: Math.max(VERDICTS_MIN, VERDICTS_PER_NODE * graph.nodes) });
+    this.verdicts = new VerdictCache(
+      { hash: verdictHash, verify: crypto.verify.bind(crypto) },
+      { max: Math.max(VERDICTS_MIN, VERDICTS_PER_NODE * graph.nodes) },
+    );
     const hooks = this.#hooks();
     this.hosts = Array.from({ length: graph.nodes }, (_, index) => this.#makeHost(index, hooks));
     this.#byHost = this.hosts.map(() => []);

@@ -19,11 +19,11 @@ export interface VerdictStats {
  */
 export class VerdictCache {
   readonly stats: VerdictStats = { hits: 0, misses: 0, evictions: 0 };
-  readonly #crypto: Crypto;
+  readonly #crypto: Pick<Crypto, "hash" | "verify">;
   readonly #verdicts: LRUCache<string, boolean>;
 
   /** `max` verdicts are kept, the least recently used is forgotten first; a positive integer. */
-  constructor(crypto: Crypto, options: { max?: number } = {}) {
+  constructor(crypto: Pick<Crypto, "hash" | "verify">, options: { max?: number } = {}) {
     this.#crypto = crypto;
     this.#verdicts = new LRUCache({ max: options.max ?? VERDICTS_MAX });
   }

@@ -76,12 +76,12 @@ export function headerValues(rawHeaders: readonly string[], name: string): strin
  * `PINYON_HEADERS`. It is HTTP/2's where it has fields that begin with a colon.
  */
 export function checkRawHeaders(rawHeaders: readonly string[]): void {
-  if (rawHeaders.length > 2 * HEAD_FIELDS_MAX) throw refusal(`more than ${HEAD_FIELDS_MAX} fields`);
+  if (rawHeaders.length > 2 * HEAD_FIELDS_MAX) throw refusal(`more than ${HEAD_FIELDS_MAX} fields`, TOO_LARGE);
   const seen = new Map<string, string>();
   let sizeBytes = 0;
   for (const [name, value] of fieldsOf(rawHeaders)) {
     sizeBytes += name.length + value.length + FIELD_EXTRA_BYTES;
-    if (sizeBytes > HEAD_BYTES_MAX) throw refusal(`more than ${HEAD_BYTES_MAX} bytes`);
+    if (sizeBytes > HEAD_BYTES_MAX) throw refusal(`more than ${HEAD_BYTES_MAX} bytes`, TOO_LARGE);
     if (!FIELD_NAME.test(name)) throw refusal("a malformed name");
     if (!FIELD_VALUE.test(value)) throw refusal(`a control character in ${name}`);
     if (seen.has(name) && (ONCE.has(name) || name.startsWith(":"))) throw refusal(`${name} twice`);
@@ -126,6 +126,9 @@ function* fieldsOf(rawHeaders: readonly string[]): Generator<readonly [name: str
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) yield [rawHeaders[i]!.toLowerCase(), rawHeaders[i + 1]!];
 }
 
-function refusal(detail: string): FederationError {
-  return new FederationError("PINYON_HEADERS", detail);
+/** "Request Header Fields Too Large" (RFC 6585, section 5). */
+const TOO_LARGE = { status: 431 };
+
+function refusal(detail: string, options: { readonly status?: number } = {}): FederationError {
+  return new FederationError("PINYON_HEADERS", detail, options);
 }

@@ -53,7 +53,7 @@ t.test("a homeserver that does not ask as its node's server, or for no federatio
       401,
       { path: PROFILE, headers: { authorization: "Bearer x" } },
     ],
-    ["too many fields", "PINYON_HEADERS", 400, { path: PROFILE, headers: many }],
+    ["too many fields", "PINYON_HEADERS", 431, { path: PROFILE, headers: many }],
     ["what nodes ask each other", "PINYON_PATH", 404, { method: "POST", path: "/_pinyon/v1/wake" }],
   ];
   for (const [what, code, status, asking] of attacks) {

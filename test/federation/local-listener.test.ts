@@ -205,7 +205,7 @@ const REFUSED: Record<string, [request: string, code: string, status: number]> =
   "too many fields": [
     target("https://x/").replace("Host", `${"X: y\r\n".repeat(HEAD_FIELDS_MAX)}Host`),
     "PINYON_HEADERS",
-    400,
+    431,
   ],
 };
 

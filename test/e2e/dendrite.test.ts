@@ -5,13 +5,10 @@ import { makeMesh, startAll } from "./mesh.js";
 import { withoutResolver } from "./no-resolver.js";
 import { type Edge, loopback } from "./place.js";
 import { Scene } from "./stage.js";
+import { MEMBERSHIP_STEPS, TALK_STEPS } from "./steps/all.js";
 import { toDevice } from "./steps/devices.js";
 import { profile } from "./steps/directories.js";
-import { encryptedMessage } from "./steps/encrypted.js";
-import { mediaFile } from "./steps/media.js";
-import { inviteAccepted, inviteRejected, leave } from "./steps/rooms.js";
 import type { Step } from "./steps/step.js";
-import { accounts, joinByAlias, messagesEachWay, typingAndReceipt } from "./steps/talk.js";
 import { installSynapse, whyNoSynapse } from "./synapse-install.js";
 
 t.setTimeout(600_000);
@@ -27,15 +24,8 @@ const REACH_MS = 15_000;
 const SETTINGS = { default_room_version: "10" };
 
 const STEPS: readonly Step<Scene>[] = [
-  { title: "an account on each homeserver", run: accounts },
-  { title: "a room joined over federation by its alias", run: joinByAlias },
-  { title: "50 messages each way, in order, once", run: (scene) => messagesEachWay(scene, 50) },
-  { title: "typing and a receipt", run: typingAndReceipt },
-  { title: "an end-to-end encrypted direct message", run: encryptedMessage },
-  { title: "a 50 MB file, the same on both sides", run: mediaFile },
-  { title: "an invitation accepted", run: inviteAccepted },
-  { title: "an invitation rejected", run: inviteRejected },
-  { title: "a room left", run: leave },
+  ...TALK_STEPS,
+  ...MEMBERSHIP_STEPS,
   { title: "messages to a device", run: toDevice },
   { title: "a profile", run: profile },
 ];

@@ -177,7 +177,7 @@ export class SimLink {
     stations: readonly [Station, Station],
     schedule: Schedule,
     random: Random,
-    model: LinkModel,
+    private readonly model: LinkModel,
     onClosed: () => void = () => {},
   ) {
     const end = (side: 0 | 1): LinkEnd => this.ends[side];
@@ -194,6 +194,10 @@ export class SimLink {
       new LinkEnd(number, true, stations[0], pipe(0), onClosed),
       new LinkEnd(number, false, stations[1], pipe(1), onClosed),
     ];
+  }
+
+  get delayMs(): number {
+    return this.model.delayMs;
   }
 
   get isClosed(): boolean {

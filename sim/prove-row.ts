@@ -1,5 +1,5 @@
 import type { Crypto } from "../src/crypto/crypto.js";
-import { CONTACT_MS, Contacts } from "./contacts.js";
+import { Contacts } from "./contacts.js";
 import { type GraphKind, type GraphSpec, makeGraph } from "./graph-spec.js";
 import type { Host } from "./host.js";
 import { Network, type NetworkOptions } from "./network.js";
@@ -87,8 +87,7 @@ export class Lab {
     const fromMs = this.network.nowMs;
     this.contacts.start(CONTACTS_PER_S);
     this.network.run(forS * 1_000);
-    this.contacts.perSecond = 0;
-    this.network.run(CONTACT_MS);
+    this.contacts.finish();
     return this.contacts.between(fromMs, fromMs + forS * 1_000);
   }
 }

@@ -1,7 +1,7 @@
 import type { Crypto } from "../src/crypto/crypto.js";
 import { Check } from "./checkers/check.js";
 import type { Violation } from "./checkers/checker.js";
-import { CONTACT_MS, Contacts } from "./contacts.js";
+import { Contacts } from "./contacts.js";
 import { FrameLog } from "./frame-log.js";
 import { makeGraph } from "./graph-spec.js";
 import type { Graph } from "./graphs.js";
@@ -88,8 +88,7 @@ export function run(scenario: Scenario, seed: number, { crypto, graph, onSecond 
       samples.push(sample);
       onSecond?.(sample);
     }
-    contacts.perSecond = 0;
-    network.run(CONTACT_MS);
+    contacts.finish();
   } catch (error) {
     check.fail("crash", error instanceof Error ? (error.stack ?? error.message) : String(error));
   }

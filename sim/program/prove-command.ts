@@ -1,10 +1,13 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { nativeCrypto } from "../../src/driver/native-crypto.js";
+import { CONTACT_MS } from "../contacts.js";
 import { type Figure, isMet, type Row } from "../prove-row.js";
 import { areMet, proveRows } from "../prove-rows.js";
 import { ExitCode } from "./exit-codes.js";
 import { Progress } from "./progress.js";
+
+const CONTACT_RULE = `A first contact succeeds when the reply is there within ${CONTACT_MS / 1_000} s beyond the least round trip that the links allow.`;
 
 interface Options {
   readonly row?: string;
@@ -45,6 +48,7 @@ export function addProve(program: Command): void {
         isAllMet &&= results.every(areMet);
       }
       progress.end();
+      console.log(CONTACT_RULE);
       process.exitCode = isAllMet ? ExitCode.OK : ExitCode.MISSED;
     });
 }

@@ -31,7 +31,7 @@ export function summary({
     "",
     contacts === 0
       ? "No first contact was tried."
-      : `Of ${contacts} first contacts ${answered} succeeded within two seconds, ${((100 * answered) / contacts).toFixed(2)} %.`,
+      : `Of ${contacts} first contacts ${answered} succeeded within two seconds and the least round trip, ${((100 * answered) / contacts).toFixed(2)} %.`,
     whole === undefined
       ? "At the end the trees do not join every pair that links join."
       : `From second ${whole} to the end the trees joined every pair that was looked at.`,

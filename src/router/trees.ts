@@ -80,6 +80,8 @@ export class Trees implements RoutingView {
   readonly #registrar: Registrar;
   #locator: { readonly bytes: Uint8Array; readonly signature: Uint8Array } | undefined;
   #locatorPlaces: readonly unknown[] = [];
+  /** When `handleTimeout` is due; undefined where an input may have changed that. Most of what a node takes in are no such inputs. */
+  #dueMs: number | undefined;
 
   constructor(
     private readonly options: TreesOptions,
@@ -137,6 +139,7 @@ export class Trees implements RoutingView {
   // Links
 
   handleLinkUp(peer: Peer, nowMs: number): void {
+    this.#dueMs = undefined;
     const { controlBurst, controlPerSecond, signaturesBurst, signaturesPerSecond } = this.options.config;
     this.#links[peer.port] = {
       peer,
@@ -157,6 +160,7 @@ export class Trees implements RoutingView {
   handleLinkDown(port: number, nowMs: number): void {
     const peer = this.#links[port]?.peer;
     if (peer === undefined) return;
+    this.#dueMs = undefined;
     this.#links[port] = undefined;
     this.#asking.delete(port);
     this.#peers.delete(toHex(peer.key));
@@ -170,6 +174,7 @@ export class Trees implements RoutingView {
   handleControl(frame: Uint8Array, kind: number, port: number, nowMs: number): void {
     const link = this.#links[port];
     if (link === undefined || link.isBroken) return;
+    this.#dueMs = undefined;
     const code = link.frames.take(nowMs) ? this.#dispatch(frame, kind, link, nowMs) : CloseCode.FLOOD;
     if (code !== undefined) this.#breakOff(port, code);
   }
@@ -290,6 +295,8 @@ export class Trees implements RoutingView {
   // Time
 
   handleTimeout(nowMs: number): void {
+    if (nowMs < this.pollTimeout()) return;
+    this.#dueMs = undefined;
     this.#registrar.handleTimeout(
       nowMs,
       (port) => this.peer(port),
@@ -312,8 +319,14 @@ export class Trees implements RoutingView {
   }
 
   pollTimeout(): number {
+    this.#dueMs ??= this.#nextMs();
+    return this.#dueMs;
+  }
+
+  #nextMs(): number {
     let nextMs = this.#registrar.pollTimeout();
     for (const port of this.#asking) nextMs = Math.min(nextMs, this.#links[port]!.hearing.pollTimeout());
-    return Math.min(nextMs, ...this.trees.map((tree) => tree.pollTimeout()));
+    for (const tree of this.trees) nextMs = Math.min(nextMs, tree.pollTimeout());
+    return nextMs;
   }
 }

@@ -1,6 +1,5 @@
 import { SignTag, signedMessage } from "../../src/crypto/sign.js";
 import type { Ancestry } from "../../src/router/announcer.js";
-import type { Edge } from "../../src/router/edges.js";
 import { halfMessage } from "../../src/router/trust.js";
 import { equalBytes, uint48, utf8 } from "../../src/wire/bytes.js";
 import {
@@ -38,7 +37,7 @@ export const coordinates: MakeChecker = (context, fail): Checker => {
         if (position === last.position) continue;
         last.position = position;
         if (position === undefined) continue;
-        const fault = faultOf(context, host, tree.tree, tree.rootKey!, tree.ancestry!.path, position.coordinates);
+        const fault = faultOf(context, host, tree.tree, tree.rootKey!, tree.path, position.coordinates);
         if (fault !== undefined) fail(`in tree ${tree.tree} node ${host.index} ${fault}`);
       }
     },
@@ -50,12 +49,12 @@ function faultOf(
   host: Host,
   tree: number,
   rootKey: Uint8Array,
-  path: readonly Edge[],
+  path: readonly Uint8Array[],
   ports: Uint16Array,
 ): string | undefined {
   if (path.length !== ports.length) return `has ${ports.length} coordinates and ${path.length} edges`;
   let parent = rootKey;
-  for (const [depth, { bytes }] of path.entries()) {
+  for (const [depth, bytes] of path.entries()) {
     if (edgeParentPort(bytes) !== ports[depth]) return `has another coordinate than its edge at depth ${depth}`;
     if (!isSigned(context, tree, parent, bytes)) return `has an edge at depth ${depth} that its ends did not sign`;
     parent = edgeChild(bytes);

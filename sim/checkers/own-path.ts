@@ -18,7 +18,7 @@ export const ownPath: MakeChecker = ({ isHonest }, fail): Checker => {
         if (announced === last[tree]) continue;
         last[tree] = announced;
         if (announced === undefined) continue;
-        const isThroughMe = announced.path.some(({ bytes }) => equalBytes(edgeChild(bytes), host.key));
+        const isThroughMe = router.pathOf(announced).some((edge) => equalBytes(edgeChild(edge), host.key));
         if (isThroughMe || equalBytes(announced.rootKey, host.key))
           fail(`in tree ${tree} the parent of node ${host.index} announces a path through it`);
       }

@@ -94,7 +94,7 @@ function routerMetrics(status: Read): Metric[] {
       forwarded: "DATA frames sent on.",
       delivered: "DATA frames for this node.",
       heartbeatsIgnored: "Heartbeats that say nothing new, or come from another than the parent.",
-      announcesUnknownEdge: "Announcements with the hash of an edge that is not held.",
+      announcesUnread: "Announcements that keep edges of one that was not read.",
       checksDelayed:
         "Announcements, heartbeats and reports put off because their neighbour had spent its budget of checks.",
       floods: "Links closed because the neighbour sent more than its budget.",

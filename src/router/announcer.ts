@@ -1,13 +1,16 @@
-import { ANNOUNCE, ANNOUNCE_RESET } from "../wire/control.js";
+import { equalBytes } from "../wire/bytes.js";
+import { ANNOUNCE } from "../wire/control.js";
+import type { EdgeBytes } from "../wire/edge.js";
 import { DELAY_HINT_MS_MAX } from "../wire/limits.js";
-import type { Edge, EdgeMemory } from "./edges.js";
+import type { EdgeStore } from "./edge-store.js";
 
 /** What a node tells of itself in one tree; undefined where it has no coordinates. */
 export interface Ancestry {
   readonly root: Uint8Array;
   readonly seq: number;
   readonly signature: Uint8Array;
-  readonly path: readonly Edge[];
+  /** The last slot of the path, in the node's `EdgeStore`. */
+  readonly path: number;
   readonly delayMs: number;
 }
 
@@ -26,6 +29,8 @@ interface Told {
   lastMs: number;
   /** The newest seq that it was sent, of the root that was announced last. */
   seq: number;
+  /** The last slot of the path that was announced last; 0 where the next ANNOUNCE is to keep nothing. */
+  path: number;
 }
 
 /** When each neighbour is sent an ANNOUNCE of one tree: on change or on request, and not before the gap since the last has passed. */
@@ -37,13 +42,14 @@ export class Announcer {
   constructor(
     private readonly tree: number,
     private readonly gapMs: number,
+    private readonly edges: EdgeStore,
   ) {}
 
   /** The neighbour behind `port` is to be sent an ANNOUNCE, not before `earliestMs`. */
   request(port: number, earliestMs: number): void {
     let told = this.#told.get(port);
     if (told === undefined) {
-      told = { dueMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY, seq: 0 };
+      told = { dueMs: Number.POSITIVE_INFINITY, lastMs: Number.NEGATIVE_INFINITY, seq: 0, path: 0 };
       this.#told.set(port, told);
     }
     told.dueMs = Math.min(told.dueMs, Math.max(earliestMs, told.lastMs + this.gapMs));
@@ -62,6 +68,17 @@ export class Announcer {
 
   handleLinkDown(port: number): void {
     this.#told.delete(port);
+  }
+
+  /** The neighbour did not read what it was told last: the next ANNOUNCE keeps nothing of it. */
+  handleUnread(port: number): void {
+    const told = this.#told.get(port);
+    if (told !== undefined) told.path = 0;
+  }
+
+  /** The last slots of the paths that were announced last. */
+  *heldPaths(): Iterable<number> {
+    for (const { path } of this.#told.values()) yield path;
   }
 
   /** The ports whose ANNOUNCE is due: it is sent now, or requested again. */
@@ -83,25 +100,46 @@ export class Announcer {
     return this.#nextMs;
   }
 
-  /** The ANNOUNCE for the neighbour behind `port`, which holds the edges in `sent`, and from now on those that go out in full. */
-  encode(port: number, ancestry: Ancestry | undefined, sent: EdgeMemory, nowMs: number): Announcement {
-    this.#told.get(port)!.lastMs = nowMs;
-    const flags = sent.size === 0 ? ANNOUNCE_RESET : 0;
-    const tree = this.tree;
+  /** The ANNOUNCE for the neighbour behind `port`. */
+  encode(port: number, ancestry: Ancestry | undefined, nowMs: number): Announcement {
+    const told = this.#told.get(port)!;
+    told.lastMs = nowMs;
+    const { tree } = this;
+    const old = told.path === 0 ? [] : this.edges.slots(told.path);
+    told.path = ancestry?.path ?? 0;
     if (ancestry === undefined) {
-      const none = { tree, flags, root: NOTHING, seq: 0, signature: NOTHING, delayMs: 0, edges: [] };
-      return { frame: ANNOUNCE.encode(none), signatures: 0 };
+      const none = { root: NOTHING, seq: 0, signature: NOTHING, delayMs: 0, keepPrefix: 0, keepSuffix: 0, edges: [] };
+      return { frame: ANNOUNCE.encode({ tree, ...none }), signatures: 0 };
     }
-    const { root, seq, signature } = ancestry;
-    this.handleHeartbeat(port, seq);
-    let signatures = 1;
-    const edges = ancestry.path.map((edge) => {
-      if (sent.has(edge)) return edge.hash;
-      sent.add(edge);
-      signatures += 2;
-      return edge.bytes;
-    });
+    const { root, seq, signature, path } = ancestry;
+    told.seq = seq;
+    const change = this.#change(old, this.edges.slots(path));
     const delayMs = Math.min(Math.round(ancestry.delayMs), DELAY_HINT_MS_MAX);
-    return { frame: ANNOUNCE.encode({ tree, flags, root, seq, signature, delayMs, edges }), signatures };
+    const frame = ANNOUNCE.encode({ tree, root, seq, signature, delayMs, ...change });
+    return { frame, signatures: 1 + 2 * change.edges.length };
+  }
+
+  /** What became of a path: both are slots from the root on. */
+  #change(
+    old: readonly number[],
+    path: readonly number[],
+  ): { keepPrefix: number; keepSuffix: number; edges: EdgeBytes[] } {
+    const most = Math.min(old.length, path.length);
+    let prefix = 0;
+    while (prefix < most && old[prefix] === path[prefix]) prefix++;
+    let suffix = 0;
+    while (suffix < most - Math.max(1, prefix) && this.#isSame(old.at(-1 - suffix)!, path.at(-1 - suffix)!)) suffix++;
+    // The first that is kept must hang on the same node.
+    if (suffix > 0 && !this.#hangsOnSame(old.at(-1 - suffix)!, path.at(-1 - suffix)!)) suffix = 0;
+    const edges = path.slice(Math.max(1, prefix), path.length - suffix).map((slot) => this.edges.edge(slot));
+    return { keepPrefix: Math.max(0, prefix - 1), keepSuffix: suffix, edges };
+  }
+
+  #isSame(a: number, b: number): boolean {
+    return a === b || equalBytes(this.edges.edge(a), this.edges.edge(b));
+  }
+
+  #hangsOnSame(a: number, b: number): boolean {
+    return equalBytes(this.edges.key(a), this.edges.key(b));
   }
 }

@@ -63,7 +63,7 @@ export class Candidates {
     if (!this.#isEligible(peer, announced)) return false;
     // A leaf has nobody below it, so no path through a neighbour can come back to it; and it hears of a new seq from nobody.
     if (this.context.leaf) return true;
-    return this.feasibility.isFeasible(announced.rootKey, announced.seq, announced.path.length);
+    return this.feasibility.isFeasible(announced.rootKey, announced.seq, announced.coordinates.length);
   }
 
   /** Whether the neighbour could be a parent at all, feasible or not: rules 1, 6 and the depth. */
@@ -71,7 +71,7 @@ export class Candidates {
     return (
       !peer.leaf &&
       !announced.throughMe &&
-      announced.path.length < TREE_DEPTH_MAX &&
+      announced.coordinates.length < TREE_DEPTH_MAX &&
       this.context.mayBeRoot(announced.rootKey) &&
       !(this.mayBeRoot && compareBytes(announced.rank, this.context.rank) < 0)
     );
@@ -82,7 +82,8 @@ export class Candidates {
     const b = than.announced[this.tree]!;
     const order = compareBytes(a.rank, b.rank);
     if (order !== 0) return order > 0;
-    if (a.path.length !== b.path.length) return a.path.length < b.path.length;
+    const [depth, otherDepth] = [a.coordinates.length, b.coordinates.length];
+    if (depth !== otherDepth) return depth < otherDepth;
     if (peer === parent || than === parent) return peer === parent;
     return a.delayMs + peer.rttMs / 2 < b.delayMs + than.rttMs / 2;
   }

@@ -1,7 +1,6 @@
 import { Budget } from "../wire/budget.js";
 import { REQUEST_WHOLE } from "../wire/control.js";
 import { TREE_COUNT } from "../wire/limits.js";
-import { EdgeMemory } from "./edges.js";
 
 /** A request for an ANNOUNCE, as ANNOUNCE_REQUEST has it. */
 interface Wanted {
@@ -14,8 +13,6 @@ interface Wanted {
  * not read, but asked for again when it is paid: so a neighbour that can check more than we can loses no link.
  */
 export class Hearing {
-  /** The edges that the neighbour told in full. */
-  readonly known = new EdgeMemory();
   readonly #signatures: Budget;
   readonly #isUnread = new Array<boolean>(TREE_COUNT).fill(false);
   readonly #flags = new Array<number>(TREE_COUNT).fill(-1);
@@ -34,7 +31,7 @@ export class Hearing {
     this.#flags[tree] = -1;
   }
 
-  /** An ANNOUNCE was not read: which edges it told in full is not known, so the whole is wanted. */
+  /** An ANNOUNCE was not read: what the next one keeps of it is not known, so the whole is wanted. */
   handleUnread(tree: number): void {
     this.#isUnread[tree] = true;
     this.#flags[tree] = REQUEST_WHOLE;

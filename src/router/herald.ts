@@ -1,16 +1,7 @@
 import type { Budget } from "../wire/budget.js";
 import { ANNOUNCE_REQUEST, HEARTBEAT, ROOT_LOST, type RootLost, SEQ_REQUEST } from "../wire/control.js";
 import { type Ancestry, Announcer } from "./announcer.js";
-import type { EdgeMemory } from "./edges.js";
 import type { TreeContext } from "./tree-context.js";
-
-/** What a link remembers of the announcements that went over it. */
-export interface Telling {
-  /** The edges that the neighbour holds. */
-  readonly sent: EdgeMemory;
-  /** The signatures that it had to check: what others make us say must not make us flood it. */
-  readonly budget: Budget;
-}
 
 /** What a node tells its neighbours of one tree, and what it asks them. */
 export class Herald {
@@ -25,11 +16,20 @@ export class Herald {
     private readonly tree: number,
     private readonly context: TreeContext,
   ) {
-    this.#announcer = new Announcer(tree, context.config.announceGapMs);
+    this.#announcer = new Announcer(tree, context.config.announceGapMs, context.edges);
   }
 
   handleLinkDown(port: number): void {
     this.#announcer.handleLinkDown(port);
+  }
+
+  /** See `Announcer`. */
+  handleUnread(port: number): void {
+    this.#announcer.handleUnread(port);
+  }
+
+  heldPaths(): Iterable<number> {
+    return this.#announcer.heldPaths();
   }
 
   /** The neighbour behind `port` is to be sent an ANNOUNCE. */
@@ -46,12 +46,12 @@ export class Herald {
     this.#passMs = Math.min(this.#passMs, Math.max(nowMs, this.#passedMs + this.context.config.announceGapMs));
   }
 
-  /** Sends what is due; `linkOf` gives what a link remembers of our announcements. */
-  transmit(ancestry: Ancestry | undefined, linkOf: (port: number) => Telling, nowMs: number): void {
+  /** Sends what is due; `budgetOf` gives the signatures that a neighbour may be made to check, so that nobody makes us flood it. */
+  transmit(ancestry: Ancestry | undefined, budgetOf: (port: number) => Budget, nowMs: number): void {
     for (const port of this.#announcer.takeDue(nowMs)) {
-      const { sent, budget } = linkOf(port);
+      const budget = budgetOf(port);
       if (budget.overdraw(0, nowMs)) {
-        const { frame, signatures } = this.#announcer.encode(port, ancestry, sent, nowMs);
+        const { frame, signatures } = this.#announcer.encode(port, ancestry, nowMs);
         budget.overdraw(signatures, nowMs);
         this.context.send(port, frame);
       } else this.#announcer.request(port, budget.paidMs());

@@ -1,4 +1,4 @@
-import { type Edge, makeEdge } from "./edges.js";
+import type { EdgeBytes } from "../wire/edge.js";
 import { encodeProof } from "./entry.js";
 import type { Peer } from "./peer.js";
 import type { TreeContext } from "./tree-context.js";
@@ -8,7 +8,7 @@ import type { TreeContext } from "./tree-context.js";
  * earlier life.
  */
 export class OwnEdge {
-  #edge: Edge | undefined;
+  #edge: EdgeBytes | undefined;
   #epoch = 0;
   #signedMs = Number.NEGATIVE_INFINITY;
   /** When the edge gets a new epoch though the parent stays. */
@@ -24,18 +24,18 @@ export class OwnEdge {
   }
 
   /** The edge below the present parent. */
-  get edge(): Edge | undefined {
+  get edge(): EdgeBytes | undefined {
     return this.#edge;
   }
 
   /** A new edge below `parent`, which soon has it registered. */
-  sign(parent: Peer, nowMs: number): Edge {
-    const { crypto, trust, epochs, subtree } = this.context;
+  sign(parent: Peer, nowMs: number): EdgeBytes {
+    const { trust, epochs, subtree } = this.context;
     this.#epoch = epochs.next();
-    this.#edge = makeEdge(crypto, this.tree, parent.key, trust.signEdge(this.tree, parent, this.#epoch));
+    this.#edge = trust.signEdge(this.tree, parent, this.#epoch);
     this.#signedMs = nowMs;
     this.#renewMs = Number.POSITIVE_INFINITY;
-    subtree.upward.handleParent(parent.port, encodeProof(parent.key, this.#edge.bytes), nowMs);
+    subtree.upward.handleParent(parent.port, encodeProof(parent.key, this.#edge), nowMs);
     return this.#edge;
   }
 

@@ -1,7 +1,6 @@
 import type { Position } from "../wire/locator.js";
-import type { Edge } from "./edges.js";
 
-/** What a neighbour announced of itself in one tree: checked, and the edges kept as proof for those below us. */
+/** What a neighbour announced of itself in one tree: checked. Its depth is the number of its coordinates. */
 export interface Announced extends Position {
   readonly rootKey: Uint8Array;
   /** The root's rank in this tree. */
@@ -10,8 +9,8 @@ export interface Announced extends Position {
   seq: number;
   /** The root's signature over that seq. */
   signature: Uint8Array;
-  /** The edges from the root down to the neighbour; its depth is their number. */
-  readonly path: readonly Edge[];
+  /** The last slot of its path in this node's `EdgeStore`: the edges from the root down to it, proof for those below us. */
+  readonly path: number;
   /** The neighbour's hint of the delay from the root to itself. */
   readonly delayMs: number;
   /** The path leads through this node: good for forwarding, not for a parent. */

@@ -2,7 +2,6 @@ import { equalBytes } from "../wire/bytes.js";
 import { ID_BYTES } from "../wire/limits.js";
 import type { Position } from "../wire/locator.js";
 import type { Ancestry } from "./announcer.js";
-import { type Edge, sameEdge } from "./edges.js";
 import type { Announced, Peer } from "./peer.js";
 
 /** The root that a node hangs below, or is. */
@@ -15,10 +14,10 @@ export interface Root {
   seqMs: number;
 }
 
-/** Where a node stands in one tree: the root, the edges down to the node, its coordinates. Without a root it stands nowhere. */
+/** Where a node stands in one tree: the root, the path down to the node, its coordinates. Without a root it stands nowhere. */
 export class Place {
   #root: Root | undefined;
-  #path: readonly Edge[] = [];
+  #path = 0;
   #position: Position | undefined;
   #delayMs = 0;
 
@@ -26,8 +25,13 @@ export class Place {
     return this.#root;
   }
 
-  get path(): readonly Edge[] {
+  /** The last slot of the path; 0 where the node stands nowhere. */
+  get path(): number {
     return this.#path;
+  }
+
+  get depth(): number {
+    return this.#position?.coordinates.length ?? 0;
   }
 
   get position(): Position | undefined {
@@ -50,37 +54,33 @@ export class Place {
     return this.#root !== undefined && equalBytes(this.#root.key, rootKey);
   }
 
-  /** The node is root itself. It has yet to give a seq. */
-  handleRoot(key: Uint8Array, rank: Uint8Array, nowMs: number): void {
+  /** The node is root itself, at the slot `path`. It has yet to give a seq. */
+  handleRoot(key: Uint8Array, rank: Uint8Array, path: number, nowMs: number): void {
     this.#root = { key, rank, seq: 0, signature: new Uint8Array(0), seqMs: nowMs };
-    this.#path = [];
-    this.#position = { rootId: key.slice(0, ID_BYTES), coordinates: new Uint16Array(0) };
+    this.#path = path;
+    this.#position = { rootId: key.subarray(0, ID_BYTES), coordinates: new Uint16Array(0) };
     this.#delayMs = 0;
   }
 
-  /** The node hangs below `parent` by `edge`. True where that is another place than before. */
-  handleParent(parent: Peer, announced: Announced, edge: Edge, nowMs: number): boolean {
+  /** The node hangs below `parent` by the last edge of `path`. True where that is another place than before. */
+  handleParent(parent: Peer, announced: Announced, path: number, nowMs: number): boolean {
     const { rootKey: key, rank, seq, signature } = announced;
-    const path = [...announced.path, edge];
-    const isMoved = !this.isOf(key) || !samePath(path, this.#path);
+    const isMoved = path !== this.#path;
     if (!this.isOf(key) || seq > this.#root!.seq) this.#root = { key, rank, seq, signature, seqMs: nowMs };
     this.#delayMs = announced.delayMs + Math.max(1, parent.rttMs / 2);
     if (!isMoved) return false;
     this.#path = path;
-    const coordinates = new Uint16Array(path.length);
+    const depth = announced.coordinates.length;
+    const coordinates = new Uint16Array(depth + 1);
     coordinates.set(announced.coordinates);
-    coordinates[path.length - 1] = parent.theirPort;
+    coordinates[depth] = parent.theirPort;
     this.#position = { rootId: announced.rootId, coordinates };
     return true;
   }
 
   handleNowhere(): void {
     this.#root = undefined;
-    this.#path = [];
+    this.#path = 0;
     this.#position = undefined;
   }
-}
-
-function samePath(a: readonly Edge[], b: readonly Edge[]): boolean {
-  return a.length === b.length && a.every((edge, i) => sameEdge(edge, b[i]!));
 }

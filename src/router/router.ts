@@ -1,6 +1,7 @@
 import type { Crypto, Identity, RandomBytes } from "../crypto/crypto.js";
 import type { VerdictCache } from "../crypto/verdicts.js";
 import { CloseCode } from "../wire/codes.js";
+import type { EdgeBytes } from "../wire/edge.js";
 import { Kind, kindOf } from "../wire/kinds.js";
 import type { TreeConfig } from "./config.js";
 import { Epochs } from "./epochs.js";
@@ -8,7 +9,7 @@ import { Forwarder } from "./forward.js";
 import type { SignedLocator, StoredLocator } from "./locators.js";
 import type { PathConfig } from "./path-config.js";
 import { type PathEvent, Paths } from "./paths.js";
-import type { Peer, RoutingView } from "./peer.js";
+import type { Announced, Peer, RoutingView } from "./peer.js";
 import type { LinkQueue } from "./queue.js";
 import { Queues } from "./queues.js";
 import type { Route } from "./route.js";
@@ -159,6 +160,11 @@ export class Router {
 
   get trees(): readonly Tree[] {
     return this.#trees.trees;
+  }
+
+  /** The edges from the root down to a neighbour, as it announced them. */
+  pathOf({ path }: Announced): EdgeBytes[] {
+    return this.#trees.edges.path(path);
   }
 
   /** Keys in the subtree table of each tree. */

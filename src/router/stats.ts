@@ -10,7 +10,7 @@ export interface RouterStats {
   /** Control frames that came in, indexed by kind. */
   readonly control: number[];
   heartbeatsIgnored: number;
-  announcesUnknownEdge: number;
+  announcesUnread: number;
   /** Announcements, heartbeats and reports not checked because their neighbour's budget of signatures was spent. */
   checksDelayed: number;
   /** Links closed because the neighbour sent more frames or registrations than its budget. */
@@ -42,7 +42,7 @@ export function newRouterStats(): RouterStats {
     drops: new Array<number>(DROP_REASON_COUNT + 1).fill(0),
     control: new Array<number>(64).fill(0),
     heartbeatsIgnored: 0,
-    announcesUnknownEdge: 0,
+    announcesUnread: 0,
     checksDelayed: 0,
     floods: 0,
     parentChanges: 0,

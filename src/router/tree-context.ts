@@ -1,5 +1,6 @@
 import type { Crypto } from "../crypto/crypto.js";
 import type { TreeConfig } from "./config.js";
+import type { EdgeStore } from "./edge-store.js";
 import type { Epochs } from "./epochs.js";
 import type { Peer } from "./peer.js";
 import type { RouterStats } from "./stats.js";
@@ -18,6 +19,7 @@ export interface TreeContext {
   readonly crypto: Crypto;
   readonly trust: Trust;
   readonly epochs: Epochs;
+  readonly edges: EdgeStore;
   readonly subtree: Subtree;
   readonly config: TreeConfig;
   readonly stats: RouterStats;

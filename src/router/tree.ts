@@ -1,13 +1,13 @@
+import type { Budget } from "../wire/budget.js";
 import { compareBytes, equalBytes } from "../wire/bytes.js";
 import type { Heartbeat, RootLost, SeqRequest } from "../wire/control.js";
-import { edgeChild, edgeTreeEpoch } from "../wire/edge.js";
+import { type EdgeBytes, edgeChild, edgeTreeEpoch } from "../wire/edge.js";
 import { EPOCH_MAX, HOP_LIMIT } from "../wire/limits.js";
 import type { Position } from "../wire/locator.js";
 import type { Ancestry } from "./announcer.js";
 import { Candidates } from "./candidates.js";
-import type { Edge } from "./edges.js";
 import { Feasibility } from "./feasibility.js";
-import { Herald, type Telling } from "./herald.js";
+import { Herald } from "./herald.js";
 import { OwnEdge } from "./own-edge.js";
 import type { Announced, Peer, TreeView } from "./peer.js";
 import { Place, type Root } from "./place.js";
@@ -87,6 +87,17 @@ export class Tree implements TreeView {
     return this.#place.ancestry;
   }
 
+  /** The edges from the root down to this node. */
+  get path(): EdgeBytes[] {
+    return this.context.edges.path(this.#place.path);
+  }
+
+  /** The last slots of the paths that it needs: its own, and those that neighbours were told. */
+  *heldPaths(): Iterable<number> {
+    yield this.#place.path;
+    yield* this.#herald.heldPaths();
+  }
+
   /** The epoch of this node's edge. */
   get treeEpoch(): number {
     return this.#ownEdge.epoch;
@@ -112,9 +123,9 @@ export class Tree implements TreeView {
       if (this.#orphan !== undefined) this.#choose(nowMs);
       return;
     }
-    const { path } = this.#place;
+    const edge = this.#place.depth === 1 ? this.#ownEdge.edge : undefined;
     this.#loseParent(true, nowMs);
-    if (path.length === 1) this.#reportRootLost(path[0]!, nowMs);
+    if (edge !== undefined) this.#reportRootLost(edge, nowMs);
     this.#choose(nowMs);
   }
 
@@ -150,7 +161,9 @@ export class Tree implements TreeView {
     );
   }
 
-  handleAnnounceRequest(peer: Peer, nowMs: number): void {
+  /** `isWhole`: the neighbour did not read the last one. */
+  handleAnnounceRequest(peer: Peer, isWhole: boolean, nowMs: number): void {
+    if (isWhole) this.#herald.handleUnread(peer.port);
     this.#herald.announceTo(peer.port, nowMs);
   }
 
@@ -225,9 +238,9 @@ export class Tree implements TreeView {
     this.context.subtree.upward.handleTimeout(nowMs);
   }
 
-  /** Sends the announcements and heartbeats that are due; `linkOf` gives what a link remembers of our announcements. */
-  transmit(linkOf: (port: number) => Telling, nowMs: number): void {
-    this.#herald.transmit(this.ancestry, linkOf, nowMs);
+  /** Sends the announcements and heartbeats that are due; `budgetOf` gives the signatures that a neighbour may be made to check. */
+  transmit(budgetOf: (port: number) => Budget, nowMs: number): void {
+    this.#herald.transmit(this.ancestry, budgetOf, nowMs);
   }
 
   pollTimeout(): number {
@@ -287,7 +300,7 @@ export class Tree implements TreeView {
 
   /** Takes `peer` as parent, or follows the parent's news. `renew` gives the edge a new epoch though the parent stays. */
   #follow(peer: Peer, renew: boolean, nowMs: number): void {
-    const { stats, subtree } = this.context;
+    const { stats, subtree, edges } = this.context;
     const announced = peer.announced[this.tree]!;
     const { rootKey, seq } = announced;
     const isNewRoot = !this.#place.isOf(rootKey);
@@ -304,11 +317,11 @@ export class Tree implements TreeView {
     this.#reign.handleEnd();
     if (isNewRoot) {
       stats.rootChanges++;
-      if (announced.path.length === 0) this.#reports.handleReturn(rootKey);
+      if (announced.coordinates.length === 0) this.#reports.handleReturn(rootKey);
     }
-    const isMoved = this.#place.handleParent(peer, announced, edge, nowMs);
+    const isMoved = this.#place.handleParent(peer, announced, edges.intern(announced.path, edge), nowMs);
     // Rule 7: a new seq from the parent counts as announcing the present distance under it.
-    this.#feasibility.handleAnnounced(rootKey, seq, this.#place.path.length);
+    this.#feasibility.handleAnnounced(rootKey, seq, this.#place.depth);
     // The order matters: no heartbeat passes an ANNOUNCE that waits.
     if (isMoved) this.#herald.announceToAll(nowMs);
     if (isNewSeq) this.#passSeq(nowMs);
@@ -382,10 +395,10 @@ export class Tree implements TreeView {
   }
 
   #becomeRoot(nowMs: number): void {
-    const { key, rank, subtree, stats } = this.context;
+    const { key, rank, subtree, stats, edges } = this.context;
     subtree.upward.handleNoParent();
     stats.rootChanges++;
-    this.#place.handleRoot(key, rank, nowMs);
+    this.#place.handleRoot(key, rank, edges.root(this.tree, key), nowMs);
     this.#herald.announceToAll(nowMs);
     this.#giveSeq(nowMs);
   }
@@ -406,10 +419,10 @@ export class Tree implements TreeView {
     this.#herald.passSeq(nowMs);
   }
 
-  #reportRootLost(edge: Edge, nowMs: number): void {
+  #reportRootLost(edge: EdgeBytes, nowMs: number): void {
     const { key: root, seq } = this.#place.root!;
     const signature = this.context.trust.signRootLost(this.tree, root, seq);
-    const report: RootLost = { tree: this.tree, root, seq, edge: edge.bytes, signature };
+    const report: RootLost = { tree: this.tree, root, seq, edge, signature };
     this.#reports.handleReport(report, this.#place.delayMs, nowMs);
     this.#herald.reportLost(report);
   }
@@ -420,10 +433,10 @@ export class Tree implements TreeView {
       this.context.epochs.seen(announced.seq);
       if (this.#isRoot() && announced.seq > this.#place.root!.seq) this.#reign.handleAsked(nowMs);
     }
-    for (const { bytes } of announced.path) {
-      if (!equalBytes(edgeChild(bytes), this.context.key)) continue;
-      this.context.epochs.seen(edgeTreeEpoch(bytes));
-      this.#ownEdge.renewAbove(edgeTreeEpoch(bytes), nowMs);
+    for (const edge of this.context.edges.path(announced.path)) {
+      if (!equalBytes(edgeChild(edge), this.context.key)) continue;
+      this.context.epochs.seen(edgeTreeEpoch(edge));
+      this.#ownEdge.renewAbove(edgeTreeEpoch(edge), nowMs);
     }
   }
 }

@@ -7,7 +7,6 @@ import { CloseCode } from "../wire/codes.js";
 import {
   ANNOUNCE,
   ANNOUNCE_REQUEST,
-  ANNOUNCE_RESET,
   type Announce,
   type AnnounceRequest,
   HEARTBEAT,
@@ -24,13 +23,12 @@ import {
 import { Kind } from "../wire/kinds.js";
 import { TREE_COUNT } from "../wire/limits.js";
 import { encodeLocator } from "../wire/locator.js";
-import { readAnnounce } from "./ancestry.js";
+import { type Reader, readAnnounce } from "./ancestry.js";
 import type { TreeConfig } from "./config.js";
-import { EdgeMemory } from "./edges.js";
+import { EdgeStore } from "./edge-store.js";
 import { idOf } from "./entry.js";
 import type { Epochs } from "./epochs.js";
 import { Hearing } from "./hearing.js";
-import type { Telling } from "./herald.js";
 import type { Peer, RoutingView } from "./peer.js";
 import { rankOf } from "./rank.js";
 import { Registrar } from "./registrar.js";
@@ -56,10 +54,11 @@ export interface TreesOptions {
   violation(port: number, code: CloseCode): void;
 }
 
-/** What a link has besides its peer: what was told over it each way, and how many frames it may bring. */
+/** What a link has besides its peer: what it may have us do, and we it. */
 interface LinkState {
   readonly peer: Peer;
-  readonly telling: Telling;
+  /** The signatures that our announcements may make the neighbour check. */
+  readonly telling: Budget;
   readonly hearing: Hearing;
   readonly frames: Budget;
   /** A rule was broken: nothing more is taken from this link. */
@@ -71,6 +70,8 @@ export class Trees implements RoutingView {
   readonly key: Uint8Array;
   readonly trees: readonly Tree[];
   readonly subtrees: readonly Subtree[];
+  /** Every path that is held: of neighbours, this node's own, and those that neighbours were told. */
+  readonly edges = new EdgeStore(() => this.#heldPaths());
   /** By port; a port without a link is undefined. */
   readonly #links: (LinkState | undefined)[] = [];
   readonly #peers = new Map<string, Peer>();
@@ -78,6 +79,7 @@ export class Trees implements RoutingView {
   readonly #asking = new Set<number>();
   readonly #trust: Trust;
   readonly #registrar: Registrar;
+  readonly #reader: Reader;
   #locator: { readonly bytes: Uint8Array; readonly signature: Uint8Array } | undefined;
   #locatorPlaces: readonly unknown[] = [];
   /** When `handleTimeout` is due; undefined where an input may have changed that. Most of what a node takes in are no such inputs. */
@@ -90,6 +92,7 @@ export class Trees implements RoutingView {
     const { crypto, verdicts, identity, networkId, rootKeys, config, stats } = options;
     this.key = identity.publicKey;
     this.#trust = new Trust(crypto, verdicts, identity, networkId);
+    this.#reader = { crypto, trust: this.#trust, edges: this.edges, peers: () => this.#peers.values() };
     const send = options.send;
     const entries = new Budget(config.signaturesPerSecond / 2, config.signaturesBurst / 2, nowMs);
     this.subtrees = Array.from({ length: TREE_COUNT }, (_, t) => new Subtree(this.key, t, config, entries, send));
@@ -100,6 +103,7 @@ export class Trees implements RoutingView {
       ...options,
       key: this.key,
       trust: this.#trust,
+      edges: this.edges,
       mayBeRoot,
       peer: (port: number) => this.peer(port),
       peers: () => this.#peers.values(),
@@ -136,6 +140,11 @@ export class Trees implements RoutingView {
     return this.#locator;
   }
 
+  *#heldPaths(): Iterable<number> {
+    for (const { announced } of this.#peers.values()) for (const place of announced) yield place?.path ?? 0;
+    for (const tree of this.trees ?? []) yield* tree.heldPaths();
+  }
+
   // Links
 
   handleLinkUp(peer: Peer, nowMs: number): void {
@@ -144,10 +153,7 @@ export class Trees implements RoutingView {
     this.#links[peer.port] = {
       peer,
       // Three quarters of what a neighbour with the same limits takes: the rest is for heartbeats and reports.
-      telling: {
-        sent: new EdgeMemory(),
-        budget: new Budget((signaturesPerSecond * 3) / 4, (signaturesBurst * 3) / 4, nowMs),
-      },
+      telling: new Budget((signaturesPerSecond * 3) / 4, (signaturesBurst * 3) / 4, nowMs),
       hearing: new Hearing(signaturesPerSecond, signaturesBurst, nowMs),
       frames: new Budget(controlPerSecond, controlBurst, nowMs),
       isBroken: false,
@@ -238,16 +244,18 @@ export class Trees implements RoutingView {
   }
 
   #handleAnnounce({ peer, hearing }: LinkState, announce: Announce, nowMs: number): CloseCode | undefined {
-    const { tree, flags } = announce;
-    if ((flags & ANNOUNCE_RESET) !== 0) hearing.known.clear();
+    const { tree } = announce;
     const mayCheck = (signatures: number) => hearing.mayCheck(signatures, nowMs);
-    const reading = readAnnounce(announce, peer, hearing.known, this.#trust, this.options.crypto, mayCheck);
+    const reading = readAnnounce(announce, peer, hearing.isUnread(tree), this.#reader, mayCheck);
     if (reading.kind === "violation") return reading.code;
-    if (reading.kind === "unpaid" || reading.kind === "unknown-edge") {
+    if (reading.kind === "unread") {
+      // It was sent before our request for the whole came there.
+      this.options.stats.announcesUnread++;
+      return undefined;
+    }
+    if (reading.kind === "unpaid") {
       hearing.handleUnread(tree);
-      if (reading.kind === "unpaid") this.#putOff(peer.port);
-      else this.options.stats.announcesUnknownEdge++;
-      this.#asking.add(peer.port);
+      this.#putOff(peer.port);
       return undefined;
     }
     hearing.handleRead(tree);
@@ -263,8 +271,8 @@ export class Trees implements RoutingView {
   }
 
   #handleAnnounceRequest(link: LinkState, request: AnnounceRequest, nowMs: number): undefined {
-    if ((request.flags & REQUEST_WHOLE) !== 0) link.telling.sent.clear();
-    this.trees[request.tree]!.handleAnnounceRequest(link.peer, nowMs);
+    const isWhole = (request.flags & REQUEST_WHOLE) !== 0;
+    this.trees[request.tree]!.handleAnnounceRequest(link.peer, isWhole, nowMs);
   }
 
   #handleRootLost(link: LinkState, report: RootLost, nowMs: number): CloseCode | undefined {

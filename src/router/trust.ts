@@ -1,7 +1,7 @@
 import type { Crypto, Identity } from "../crypto/crypto.js";
 import { SignTag, signedMessage } from "../crypto/sign.js";
 import type { VerdictCache } from "../crypto/verdicts.js";
-import { equalBytes, uint16, uint48 } from "../wire/bytes.js";
+import { uint16, uint48 } from "../wire/bytes.js";
 import type { Heartbeat, RootLost } from "../wire/control.js";
 import {
   type EdgeBytes,
@@ -70,9 +70,9 @@ export class Trust {
     );
   }
 
-  /** True where `key` is this node's own. */
-  isMe(key: Uint8Array): boolean {
-    return equalBytes(key, this.identity.publicKey);
+  /** This node's own key. */
+  get key(): Uint8Array {
+    return this.identity.publicKey;
   }
 
   private edgeMessage(

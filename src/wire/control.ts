@@ -3,7 +3,6 @@ import { bin, binOf, type FrameOf, Layout, list, ports, uint } from "./layout.js
 import {
   DELAY_HINT_MS_MAX,
   EDGE_BYTES,
-  EDGE_HASH_BYTES,
   EPOCH_MAX,
   HOP_LIMIT,
   ID_BYTES,
@@ -28,25 +27,24 @@ export const PONG = new Layout(Kind.PONG, { token: uint(0xffff_ffff) });
 export const HEARTBEAT = new Layout(Kind.HEARTBEAT, { tree, root, seq, signature: bin(SIGNATURE_BYTES) });
 export type Heartbeat = FrameOf<typeof HEARTBEAT>;
 
-/** `flags` of ANNOUNCE: the receiver forgets every edge of this link before it reads on. */
-export const ANNOUNCE_RESET = 1;
-
 /**
  * The sender's ancestry in a tree: the root's newest heartbeat, a hint of the delay to the root, and the edges from the root down to
- * the sender, each in full or as the hash of one that the receiver holds. A sender without coordinates sends the empty root.
+ * the sender. Of those of the sender's last ANNOUNCE of this tree on this link the first `keepPrefix` and the last `keepSuffix` stay,
+ * `edges` stand between them. A sender without coordinates sends the empty root.
  */
 export const ANNOUNCE = new Layout(Kind.ANNOUNCE, {
   tree,
-  flags: uint(ANNOUNCE_RESET),
   root: binOf(0, KEY_BYTES),
   seq,
   signature: binOf(0, SIGNATURE_BYTES),
   delayMs: uint(DELAY_HINT_MS_MAX),
-  edges: list(binOf(EDGE_HASH_BYTES, EDGE_BYTES), TREE_DEPTH_MAX),
+  keepPrefix: uint(TREE_DEPTH_MAX),
+  keepSuffix: uint(TREE_DEPTH_MAX),
+  edges: list(bin(EDGE_BYTES), TREE_DEPTH_MAX),
 });
 export type Announce = FrameOf<typeof ANNOUNCE>;
 
-/** `flags` of ANNOUNCE_REQUEST: an edge's hash was unknown, so every edge is wanted in full. */
+/** `flags` of ANNOUNCE_REQUEST: the last ANNOUNCE was not read, so the next is to keep nothing of it. */
 export const REQUEST_WHOLE = 1;
 
 /** Asks for an ANNOUNCE to the asker alone. */

@@ -4,7 +4,7 @@
  */
 
 /** Version in HELLO; nodes of different versions do not link. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Bytes of an Ed25519 public key: a node's address. */
 export const KEY_BYTES = 32;
@@ -43,10 +43,6 @@ export const HELLO_BYTES_MAX = 512;
 
 /** An edge on the wire: child key, parent's port, link epoch, tree epoch, two signatures. */
 export const EDGE_BYTES = KEY_BYTES + 2 + 6 + 6 + 2 * SIGNATURE_BYTES;
-/** Bytes of an edge's hash, which stands for an edge that the receiver holds. */
-export const EDGE_HASH_BYTES = 8;
-/** Edges that each end of a link remembers of what the other announced. */
-export const LINK_EDGES_MAX = 1_024;
 /** A REG entry: the parent's key and the edge. */
 export const REG_ENTRY_BYTES = KEY_BYTES + EDGE_BYTES;
 /** Entries to add, and ids to delete, in one REG frame. */

@@ -92,8 +92,9 @@ t.test("an invented edge, root, and registration cost the link; an invented hear
   const network = makeNetwork();
   const { trees, links } = network.node(VICTIM).status();
   const signed = (seed: number) => new Trust(crypto, network.verdicts, identityOf(seed), networkId);
+  const nothing = { delayMs: 0, keepPrefix: 0, keepSuffix: 0 };
   const announced = (seed: number, edges: Uint8Array[], signature: Uint8Array) =>
-    ANNOUNCE.encode({ tree: 0, flags: 0, root: identityOf(seed).publicKey, seq: 9, signature, delayMs: 0, edges });
+    ANNOUNCE.encode({ tree: 0, root: identityOf(seed).publicKey, seq: 9, signature, ...nothing, edges });
   /** An edge below a root that the neighbour made up, which never gave it a port. */
   const edgeOf = (seed: number) =>
     encodeEdge(identityOf(seed).publicKey, 1, 5, 6, new Uint8Array(64).fill(1), new Uint8Array(64).fill(2));

@@ -51,12 +51,13 @@ const wellFormed = fc.oneof(
   fc
     .record({
       tree,
-      flags: fc.integer({ min: 0, max: 1 }),
       root: key,
       seq: epoch,
       signature,
       delayMs: fc.integer({ min: 0, max: 60_000 }),
-      edges: fc.array(fc.oneof(bytes(8), bytes(EDGE_BYTES)), { maxLength: 6 }),
+      keepPrefix: fc.integer({ min: 0, max: 3 }),
+      keepSuffix: fc.integer({ min: 0, max: 3 }),
+      edges: fc.array(bytes(EDGE_BYTES), { maxLength: 6 }),
     })
     .map((frame) => ANNOUNCE.encode(frame)),
   fc.record({ tree, flags: fc.integer({ min: 0, max: 1 }) }).map((frame) => ANNOUNCE_REQUEST.encode(frame)),

@@ -1,12 +1,11 @@
 import type { Identity } from "../../src/crypto/crypto.js";
-import { makeEdge } from "../../src/router/edges.js";
 import { encodeProof } from "../../src/router/entry.js";
 import type { Peer } from "../../src/router/peer.js";
 import { rankOf } from "../../src/router/rank.js";
 import { halfMessage, Trust } from "../../src/router/trust.js";
 import { compareBytes, writeUint16 } from "../../src/wire/bytes.js";
-import { ANNOUNCE, ANNOUNCE_RESET, HEARTBEAT, REG, RegOp, ROOT_LOST } from "../../src/wire/control.js";
-import type { EdgeBytes } from "../../src/wire/edge.js";
+import { ANNOUNCE, HEARTBEAT, REG, RegOp, ROOT_LOST } from "../../src/wire/control.js";
+import { type EdgeBytes, edgeChild } from "../../src/wire/edge.js";
 import { kindOf } from "../../src/wire/kinds.js";
 import { crypto, Member, type Mesh, networkId, verdicts } from "./mesh.js";
 
@@ -112,8 +111,10 @@ export class Puppet extends Member {
     return this.heard.map(({ frame }) => frame).filter((frame) => kindOf(frame) === kind);
   }
 
-  announce(to: Member, tree: number, told: Told, flags = ANNOUNCE_RESET): void {
-    this.say(to, ANNOUNCE.encode({ tree, flags, ...told, delayMs: 0, edges: [...told.edges] }));
+  /** `keepPrefix` and `keepSuffix` edges of the last announcement stay around those that are told. */
+  announce(to: Member, tree: number, told: Told, keepPrefix = 0, keepSuffix = 0): void {
+    const edges = [...told.edges];
+    this.say(to, ANNOUNCE.encode({ tree, ...told, delayMs: 0, keepPrefix, keepSuffix, edges }));
   }
 
   heartbeat(to: Member, tree: number, { root, seq, signature }: Omit<Told, "edges">): void {
@@ -150,11 +151,15 @@ export class Puppet extends Member {
   }
 }
 
-export const hashOf = (edge: EdgeBytes): Uint8Array => makeEdge(crypto, 0, edge, edge).hash;
-
 /** The same edge with another port in it, its signatures as they were. */
 export function withPort(edge: EdgeBytes, port: number): EdgeBytes {
   const other = edge.slice();
   writeUint16(other, 32, port);
   return other;
+}
+
+/** The edges above a member in a tree, as REG entries: each behind its parent's key. */
+export function proofsAbove(member: Member, tree: number): Uint8Array[] {
+  const { path, rootKey } = member.trees.trees[tree]!;
+  return path.map((edge, i) => encodeProof(i === 0 ? rootKey! : edgeChild(path[i - 1]!), edge));
 }

@@ -8,7 +8,7 @@ import { Kind } from "../../src/wire/kinds.js";
 import { EPOCH_HINT_MAX, REG_ENTRIES_MAX } from "../../src/wire/limits.js";
 import { grid, seeded } from "./graphs.js";
 import { type Member, type Mesh, meshOf, WALL_MS } from "./mesh.js";
-import { Puppet, Signer, withPort } from "./puppet.js";
+import { Puppet, proofsAbove, Signer, withPort } from "./puppet.js";
 import { bestRoot, faults, walk } from "./views.js";
 
 const TREE = 0;
@@ -136,8 +136,7 @@ t.test(
         portOf(near, member.key) === 0 &&
         member !== near,
     )!;
-    const path = victim.trees.trees[TREE]!.ancestry!.path;
-    const claims = path.map(({ parent, bytes }) => encodeProof(parent, bytes));
+    const claims = proofsAbove(victim, TREE);
     puppet.attach(near, TREE, 10, claims);
     mesh.run(500);
     t.equal(near.stats.regsRefused[RegRefusal.DETACHED], claims.length);
@@ -183,8 +182,7 @@ t.test("a node whose epoch is older than a former parent's claim learns of it, a
   const guest = mesh.add();
   mesh.link(guest, mover, { delayMs: 1 });
   mesh.run(1_000);
-  const below = guest.trees.trees[TREE]!.ancestry!.path.at(-1)!;
-  puppet.attach(near, TREE, 10, [encodeProof(puppet.key, edge), encodeProof(below.parent, below.bytes)]);
+  puppet.attach(near, TREE, 10, [encodeProof(puppet.key, edge), proofsAbove(guest, TREE).at(-1)!]);
   mesh.run(1_000);
   for (const { key } of [mover, guest]) t.equal(portOf(near, key), near.portTo(puppet), "nothing newer is known");
   const beside = mesh.members[1]!;

@@ -341,7 +341,7 @@ export class StaticMesh {
           rank: rootKey,
           seq: 1,
           signature: new Uint8Array(64),
-          path: [],
+          path: 0,
           delayMs: 0,
           throughMe: false,
         };

@@ -66,7 +66,7 @@ t.test("a report of a lost root by nobody's child closes the link", async (t) =>
 t.test("a report that names another child's edge closes the link", async (t) => {
   const { mesh, puppet, near, root } = besieged(2);
   const child = root.neighbours().find((to) => to.parent(0) === root)!;
-  const edge = child.trees.trees[0]!.ancestry!.path[0]!.bytes;
+  const edge = child.trees.trees[0]!.path[0]!;
   puppet.reportLost(near, 0, root.key, near.trees.trees[0]!.seq, edge);
   mesh.run(100);
   t.same(

@@ -1,0 +1,148 @@
+import { type EdgeBytes, edgeChild } from "../wire/edge.js";
+import { EDGE_BYTES, KEY_BYTES, TREE_COUNT } from "../wire/limits.js";
+
+/** The first slots have no bytes: 0 is none, 1 + t is what the roots of tree t stand below. */
+const HEADS = 1 + TREE_COUNT;
+/** Numbers kept with a slot: the slot above, the first below, the next below the same. */
+const LINKS = 3;
+const UP = 0;
+const FIRST = 1;
+const NEXT = 2;
+/** A store grows by a quarter, and by no fewer slots than this. */
+const GROWTH_MIN = 8;
+
+/**
+ * The edges of every path that a node holds: those of its neighbours, its own, and those that it announced last. Below each edge stand
+ * the edges that go on from it, so paths share what they have in common, and a path is the number of its last slot: the same number
+ * while it is held is the same path. A root is a slot as well, with its key in the place of a child's.
+ *
+ * What is in here has been verified, below that parent. Slots whose path nobody holds any more are found when room is needed. 186
+ * bytes a slot, and a quarter more; the paths of one link have at most 3 × 127 of their own, and what it was announced last as many.
+ */
+export class EdgeStore {
+  #bytes = new Uint8Array(0);
+  #links = new Uint32Array(LINKS * HEADS);
+  /** The first of the free slots, which hang together by `NEXT`. */
+  #free = 0;
+
+  /** `held` gives the last slots of all paths that are held. */
+  constructor(private readonly held: () => Iterable<number>) {}
+
+  /** The slot of a root. */
+  root(tree: number, key: Uint8Array): number {
+    const bytes = new Uint8Array(EDGE_BYTES);
+    bytes.set(key);
+    return this.intern(1 + tree, bytes);
+  }
+
+  /** The slot of an edge below another; 0 where it is not known. */
+  find(above: number, edge: EdgeBytes): number {
+    let slot = this.#links[LINKS * above + FIRST]!;
+    while (slot !== 0 && !this.#equals(slot, edge, EDGE_BYTES)) slot = this.#links[LINKS * slot + NEXT]!;
+    return slot;
+  }
+
+  /** The slot of an edge that holds below another. */
+  intern(above: number, edge: EdgeBytes): number {
+    const known = this.find(above, edge);
+    if (known !== 0) return known;
+    if (this.#free === 0) this.#makeRoom(above);
+    const slot = this.#free;
+    this.#free = this.#links[LINKS * slot + NEXT]!;
+    this.#bytes.set(edge, (slot - HEADS) * EDGE_BYTES);
+    this.#links[LINKS * slot + UP] = above;
+    this.#hang(slot);
+    return slot;
+  }
+
+  /** A view, which holds until something is added. */
+  edge(slot: number): EdgeBytes {
+    const at = (slot - HEADS) * EDGE_BYTES;
+    return this.#bytes.subarray(at, at + EDGE_BYTES);
+  }
+
+  /** The key of the node at the end of a path; a view, as `edge` gives. */
+  key(slot: number): Uint8Array {
+    return edgeChild(this.edge(slot));
+  }
+
+  /** The slots of a path from its root on. */
+  slots(last: number): number[] {
+    const slots: number[] = [];
+    for (let slot = last; slot >= HEADS; slot = this.#links[LINKS * slot + UP]!) slots.push(slot);
+    return slots.reverse();
+  }
+
+  /** Copies of the edges of a path, from the root down. */
+  path(last: number): EdgeBytes[] {
+    return this.slots(last)
+      .slice(1)
+      .map((slot) => this.edge(slot).slice());
+  }
+
+  /** Whether a path leads through the node with that key, its ends included. */
+  passes(last: number, key: Uint8Array): boolean {
+    for (let slot = last; slot >= HEADS; slot = this.#links[LINKS * slot + UP]!)
+      if (this.#equals(slot, key, KEY_BYTES)) return true;
+    return false;
+  }
+
+  /** Slots that there are, and those of them that are free: for tests. */
+  get room(): { readonly slots: number; readonly free: number } {
+    let free = 0;
+    for (let slot = this.#free; slot !== 0; slot = this.#links[LINKS * slot + NEXT]!) free++;
+    return { slots: this.#capacity, free };
+  }
+
+  get #capacity(): number {
+    return this.#bytes.length / EDGE_BYTES;
+  }
+
+  #equals(slot: number, bytes: Uint8Array, count: number): boolean {
+    const at = (slot - HEADS) * EDGE_BYTES;
+    for (let i = 0; i < count; i++) if (this.#bytes[at + i] !== bytes[i]) return false;
+    return true;
+  }
+
+  /** Puts a slot among those below the one above it. */
+  #hang(slot: number): void {
+    const above = this.#links[LINKS * slot + UP]!;
+    this.#links[LINKS * slot + NEXT] = this.#links[LINKS * above + FIRST]!;
+    this.#links[LINKS * slot + FIRST] = 0;
+    this.#links[LINKS * above + FIRST] = slot;
+  }
+
+  /** Frees the slots of paths that nobody holds, `last` the end of one that is being made, and grows where these are few. */
+  #makeRoom(last: number): void {
+    const isHeld = new Uint8Array(HEADS + this.#capacity);
+    let count = 0;
+    const hold = (end: number): void => {
+      for (let slot = end; slot >= HEADS && isHeld[slot] === 0; slot = this.#links[LINKS * slot + UP]!) {
+        isHeld[slot] = 1;
+        count++;
+      }
+    };
+    for (const end of this.held()) hold(end);
+    hold(last);
+    const growth = Math.max(GROWTH_MIN, Math.ceil(count / 4));
+    if (this.#capacity - count < growth / 2) this.#grow(count + growth);
+    this.#free = 0;
+    for (let slot = 0; slot < HEADS + this.#capacity; slot++) this.#links[LINKS * slot + FIRST] = 0;
+    for (let slot = HEADS + this.#capacity - 1; slot >= HEADS; slot--) {
+      if (isHeld[slot] === 1) this.#hang(slot);
+      else {
+        this.#links[LINKS * slot + NEXT] = this.#free;
+        this.#free = slot;
+      }
+    }
+  }
+
+  #grow(capacity: number): void {
+    const bytes = new Uint8Array(capacity * EDGE_BYTES);
+    bytes.set(this.#bytes);
+    const links = new Uint32Array(LINKS * (HEADS + capacity));
+    links.set(this.#links);
+    this.#bytes = bytes;
+    this.#links = links;
+  }
+}

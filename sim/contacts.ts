@@ -86,8 +86,10 @@ export class Contacts {
     if (nowMs - this.#waysMs >= WAYS_MS) this.#look();
     if (this.#parts.length === 0) return;
     const part = this.random.pick(this.#parts);
-    const [from, to] = [this.random.pick(part), this.random.pick(part)];
-    if (from === to || !from.isReading || !to.isReading) return;
+    const from = this.random.pick(part);
+    let to = this.random.pick(part);
+    while (to === from) to = this.random.pick(part);
+    if (!from.isReading || !to.isReading) return;
     const ends = [from.node, to.node];
     const ways = this.#ways;
     const contact: Contact = {

@@ -5,6 +5,7 @@ import { Check } from "./checkers/check.js";
 import type { CheckContext, Violation } from "./checkers/checker.js";
 import { viewFaults } from "./checkers/views.js";
 import { FAULTS, type Fault, storm } from "./faults.js";
+import type { Flow } from "./flow.js";
 import { FrameLog } from "./frame-log.js";
 import { GRAPH_KINDS, type GraphSpec, makeGraph } from "./graph-spec.js";
 import type { Graph } from "./graphs.js";
@@ -13,7 +14,7 @@ import type { LinkModel } from "./link.js";
 import { Network } from "./network.js";
 import { Random } from "./random.js";
 import { partsOf } from "./random-graphs.js";
-import { type Flow, Traffic } from "./traffic.js";
+import { Traffic } from "./traffic.js";
 
 /** What a seed is made of: a network, what goes over it, and what goes wrong. */
 export interface Swarm {

@@ -91,7 +91,8 @@ function happenToLink(network: Network, what: string, a: number, b: number): voi
   else network.cut(a, b, what === "cut");
 }
 
-function nodesOf(network: Network, nodes: Nodes, random: Random): Host[] {
+/** The hosts meant, of those that read where they are drawn. */
+export function nodesOf(network: Network, nodes: Nodes, random: Random): Host[] {
   if ("rootOf" in nodes) {
     const asked = network.hosts.find(({ isReading }) => isReading);
     const root = network.hostOf(asked?.node?.router.trees[nodes.rootOf]?.rootKey ?? new Uint8Array(0));

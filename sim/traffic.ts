@@ -1,78 +1,21 @@
 import type { NodeEvent } from "../src/node/events.js";
 import type { Session } from "../src/session/session.js";
-import { equalBytes, toHex } from "../src/wire/bytes.js";
+import { toHex } from "../src/wire/bytes.js";
+import { Flow } from "./flow.js";
 import type { Host } from "./host.js";
 import type { Network } from "./network.js";
-import { Random } from "./random.js";
 
-/** A prime, so that content moved by any likely size is other content. */
-const PERIOD_BYTES = 65_521;
-const CHUNK_BYTES = 16_384;
-/** Stands in what is sent every so many bytes, so that whoever sees it on the way sees plaintext. */
-export const PLAINTEXT_MARK = Uint8Array.from("pinyon plaintext", (character) => character.charCodeAt(0));
-const MARK_EVERY_BYTES = 64;
 /** The stream that the initiator asks on. */
 const STREAM = 0;
-
-/** Bytes on their way from one node to another, and what has become of them. */
-export class Flow {
-  sentBytes = 0;
-  receivedBytes = 0;
-  /** All bytes arrived, and then the end of the stream. */
-  isDone = false;
-  /** The session ended before that, or never was. */
-  isBroken = false;
-  /** Why. */
-  reason = "";
-  /** The handshake was completed. */
-  isEstablished = false;
-  /** What arrived is not what was sent. */
-  isCorrupt = false;
-  /** The longest time between two arrivals. */
-  pauseMs = 0;
-  session: Session | undefined;
-  #arrivalMs = Number.POSITIVE_INFINITY;
-  readonly #content: Uint8Array;
-
-  constructor(
-    readonly from: number,
-    readonly to: number,
-    readonly sizeBytes: number,
-    seed: number,
-  ) {
-    this.#content = new Random(seed).bytes(PERIOD_BYTES);
-    for (let at = 0; at + MARK_EVERY_BYTES < PERIOD_BYTES; at += MARK_EVERY_BYTES)
-      this.#content.set(PLAINTEXT_MARK, at);
-  }
-
-  /** The next bytes to be sent. */
-  next(): Uint8Array {
-    const at = this.sentBytes % PERIOD_BYTES;
-    return this.#content.slice(at, Math.min(at + CHUNK_BYTES, at + this.sizeBytes - this.sentBytes));
-  }
-
-  receive(bytes: Uint8Array, nowMs: number): void {
-    this.pauseMs = Math.max(this.pauseMs, nowMs - this.#arrivalMs);
-    this.#arrivalMs = nowMs;
-    for (let done = 0; done < bytes.length; ) {
-      const at = (this.receivedBytes + done) % PERIOD_BYTES;
-      const part = bytes.subarray(done, done + PERIOD_BYTES - at);
-      if (!equalBytes(part, this.#content.subarray(at, at + part.length))) this.isCorrupt = true;
-      done += part.length;
-    }
-    this.receivedBytes += bytes.length;
-  }
-
-  /** The receiver read the end of the stream. */
-  finish(): void {
-    if (this.receivedBytes === this.sizeBytes) this.isDone = true;
-    else this.isCorrupt = true;
-  }
-}
+/** What is sent steadily: a message of so many bytes, this often. */
+const STEADY_BYTES = 64;
+export const STEADY_MS = 100;
 
 /** Flows over sessions, written as fast as the sessions take them and checked byte by byte where they arrive. */
 export class Traffic {
   readonly flows: Flow[] = [];
+  /** Those that send steadily go on. */
+  isSteady = true;
   /** The newest flow from one node to another. */
   readonly #byPair = new Map<string, Flow>();
   readonly #bySession = new Map<Session, Flow>();
@@ -93,6 +36,13 @@ export class Traffic {
     return flow;
   }
 
+  /** The same, but that both ends send a small message at equal times, as long as `isSteady` is true. */
+  sendSteadily(from: number, to: number): Flow {
+    const flow = this.send(from, to, Number.POSITIVE_INFINITY);
+    flow.back = new Flow(to, from, Number.POSITIVE_INFINITY, this.network.random.uint32());
+    return flow;
+  }
+
   /** Ends the flow's session, at its sender. */
   close({ from, session }: Flow): void {
     const { nowMs } = this.network;
@@ -109,7 +59,8 @@ export class Traffic {
         if (event.initiator) {
           const flow = this.#bySession.get(event.session);
           if (flow !== undefined) flow.isEstablished = true;
-          this.#write(host, event.session);
+          if (flow?.back === undefined) this.#write(host, event.session);
+          else this.#writeSteadily(host, event.session, flow, flow);
         } else this.#accept(host, event.session);
         break;
       case "writable":
@@ -134,12 +85,29 @@ export class Traffic {
 
   #accept(host: Host, session: Session): void {
     const flow = this.#byPair.get(`${toHex(session.remoteKey)}-${toHex(host.key)}`);
-    if (flow !== undefined) this.#bySession.set(session, flow);
+    if (flow === undefined) return;
+    this.#bySession.set(session, flow);
+    if (flow.back !== undefined) this.#writeSteadily(host, session, flow, flow.back);
+  }
+
+  /** Writes a direction of a flow from now on, as long as the session, its node and `isSteady` last. */
+  #writeSteadily(host: Host, session: Session, flow: Flow, direction: Flow): void {
+    const { schedule, random } = this.network;
+    const { node } = host;
+    const tick = () => {
+      if (!this.isSteady || flow.isBroken || host.node !== node) return;
+      host.act((node, nowMs) => {
+        direction.sentBytes += session.write(STREAM, direction.next(STEADY_BYTES), nowMs);
+        node.handleSessionUse(nowMs);
+      });
+      schedule.after(STEADY_MS, tick);
+    };
+    schedule.after(random.below(STEADY_MS), tick);
   }
 
   #write(host: Host, session: Session): void {
     const flow = this.#bySession.get(session);
-    if (flow?.from !== host.index || flow.sentBytes === flow.sizeBytes) return;
+    if (flow?.from !== host.index || flow.back !== undefined || flow.sentBytes === flow.sizeBytes) return;
     const { nowMs } = this.network;
     for (let chunk = flow.next(); chunk.length > 0; chunk = flow.next()) {
       const taken = session.write(STREAM, chunk, nowMs);
@@ -152,9 +120,10 @@ export class Traffic {
 
   #read(host: Host, session: Session, stream: number): void {
     const flow = this.#bySession.get(session);
-    if (flow === undefined) return;
+    const direction = flow?.from === host.index ? flow.back : flow;
+    if (direction === undefined) return;
     for (let bytes = session.read(stream); bytes !== undefined; bytes = session.read(stream)) {
-      flow.receive(bytes, this.network.nowMs);
+      direction.receive(bytes, this.network.nowMs);
     }
     host.used();
   }

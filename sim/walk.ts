@@ -22,6 +22,19 @@ export function walkInTree(network: Network, from: Host, to: Host, tree: number)
   return 0;
 }
 
+/** The hosts that a source route leads to, one after another, and how long a frame is on its links; infinite where one is missing. */
+export function walkRoute(network: Network, from: Host, ports: Iterable<number>): { hosts: Host[]; delayMs: number } {
+  const hosts: Host[] = [];
+  let delayMs = 0;
+  for (const port of ports) {
+    const behind = network.behind(hosts.at(-1) ?? from, port);
+    if (behind === undefined) return { hosts, delayMs: Number.POSITIVE_INFINITY };
+    delayMs += behind.link.delayMs;
+    hosts.push(behind.host);
+  }
+  return { hosts, delayMs };
+}
+
 /** The share of pairs of a part that a walk joins now, by the best of the trees, of so many pairs. */
 export function walkShare(network: Network, part: readonly Host[], random: Random, pairs: number): number {
   if (part.length < 2) return 1;

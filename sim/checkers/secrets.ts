@@ -1,7 +1,7 @@
 import { equalBytes } from "../../src/wire/bytes.js";
 import { dataDestination } from "../../src/wire/data.js";
 import { Kind } from "../../src/wire/kinds.js";
-import { PLAINTEXT_MARK } from "../traffic.js";
+import { PLAINTEXT_MARK } from "../flow.js";
 import type { Checker, MakeChecker } from "./checker.js";
 
 const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);

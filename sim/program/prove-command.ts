@@ -1,18 +1,27 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { Command } from "commander";
-import { nativeCrypto } from "../../src/driver/native-crypto.js";
 import { CONTACT_MS } from "../contacts.js";
-import { type Figure, isMet, type Row } from "../prove-row.js";
-import { areMet, proveRows } from "../prove-rows.js";
+import { type Figure, NODES, type Row } from "../prove/row.js";
+import { proveRows } from "../prove/table.js";
+import { resultsOf, rowLines } from "../view/table.js";
 import { ExitCode } from "./exit-codes.js";
+import { wholeNumber } from "./options.js";
 import { Progress } from "./progress.js";
+import { type Job, type Outcome, runJobs } from "./prove-jobs.js";
 
-const CONTACT_RULE = `A first contact succeeds when the reply is there within ${CONTACT_MS / 1_000} s beyond the least round trip that the links allow.`;
+const WORKERS = Math.min(2, availableParallelism());
+const FOOTNOTE =
+  `R random, A AS-like, S scale-free, W small world, G grid, M geometric graph. A first contact succeeds when the\n` +
+  `reply is there within ${CONTACT_MS / 1_000} s beyond the least round trip that the links allow.`;
 
 interface Options {
   readonly row?: string;
   readonly full?: boolean;
+  readonly nodes: number;
+  readonly workers: number;
   readonly resume?: string;
+  readonly json?: boolean;
 }
 
 /** One row on one seed, as a line of the file that `--resume` names. */
@@ -28,45 +37,107 @@ export function addProve(program: Command): void {
     .description("measure what routing must show, ours beside the target")
     .option("--row <name>", "only rows whose name begins so")
     .option("--full", "three seeds, and the larger rows")
+    .option("--nodes <N>", "another size of the networks", wholeNumber, NODES)
+    .option("--workers <N>", "rows that run at a time, each in a process of its own", wholeNumber, WORKERS)
     .option("--resume <file>", "keep each result there, and take those that are there")
-    .action(({ row = "", full = false, resume }: Options) => {
-      const rows = proveRows(cpuMs, () => process.memoryUsage().rss).filter(
-        ({ name, isLarge = false }) => name.startsWith(row) && (full || row === name || !isLarge),
-      );
-      const seeds = full ? [1, 2, 3] : [1];
-      const kept = resume !== undefined && existsSync(resume) ? readDone(resume) : [];
-      const progress = new Progress(rows.length * seeds.length, "rows");
-      let isAllMet = true;
-      for (const one of rows) {
-        const results = seeds.map((seed) => {
-          const figures =
-            kept.find((done) => done.row === one.name && done.seed === seed)?.figures ?? measure(one, seed, resume);
-          progress.step();
-          return figures;
-        });
-        for (const line of linesOf(one, results)) console.log(line);
-        isAllMet &&= results.every(areMet);
-      }
-      progress.end();
-      console.log(CONTACT_RULE);
-      process.exitCode = isAllMet ? ExitCode.OK : ExitCode.MISSED;
+    .option("--json", "one line of JSON for each row")
+    .action(async (options: Options) => {
+      process.exitCode = await prove(options);
     });
 }
 
-/** Of this process: on a busy machine the clock on the wall says little. */
-function cpuMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1_000;
+async function prove({ row = "", full = false, nodes, workers, resume, json }: Options): Promise<ExitCode> {
+  const rows = proveRows(nodes).filter(
+    ({ name, isLarge = false }) => name.startsWith(row) && (full || row === name || !isLarge),
+  );
+  const seedsOf = ({ isSeedless = false }: Row) => (full && !isSeedless ? [1, 2, 3] : [1]);
+  const table = new Table(rows, seedsOf, json === true);
+  for (const { row, seed, figures } of resume === undefined ? [] : readDone(resume)) table.add(row, seed, { figures });
+  const jobs = rows.flatMap((row) => seedsOf(row).map((seed) => ({ row, seed })));
+  const left = jobs.filter(({ row, seed }) => !table.has(row.name, seed));
+  const progress = new Progress(left.length, "runs");
+  endWith("SIGINT", "SIGTERM");
+  await runJobs(left, nodes, workers, (job, outcome) => {
+    if (resume !== undefined && "figures" in outcome) keep(resume, job, outcome.figures);
+    progress.step();
+    table.add(job.row.name, job.seed, outcome);
+  });
+  progress.end();
+  return table.end();
 }
 
-function measure(row: Row, seed: number, resume: string | undefined): readonly Figure[] {
-  const figures = row.run(seed, nativeCrypto());
+/** Rows as they come, shown in their order. */
+class Table {
+  readonly #outcomes = new Map<string, Outcome>();
+  #shown = 0;
+  #met = 0;
+  #figures = 0;
+  #crashes = 0;
+
+  constructor(
+    private readonly rows: readonly Row[],
+    private readonly seedsOf: (row: Row) => readonly number[],
+    private readonly isJson: boolean,
+  ) {}
+
+  has(row: string, seed: number): boolean {
+    return this.#outcomes.has(`${row} ${seed}`);
+  }
+
+  add(row: string, seed: number, outcome: Outcome): void {
+    this.#outcomes.set(`${row} ${seed}`, outcome);
+    this.#show();
+  }
+
+  end(): ExitCode {
+    this.#show();
+    if (this.isJson) console.log(JSON.stringify({ met: this.#met, of: this.#figures, crashes: this.#crashes }));
+    else console.log(`\n${FOOTNOTE}\n${this.#met} of ${this.#figures} met`);
+    if (this.#crashes > 0) return ExitCode.CRASH;
+    return this.#met < this.#figures ? ExitCode.MISSED : ExitCode.OK;
+  }
+
+  #show(): void {
+    for (let row = this.rows[this.#shown]; row !== undefined; row = this.rows[++this.#shown]) {
+      const { name } = row;
+      const seeds = this.seedsOf(row);
+      if (!seeds.every((seed) => this.has(name, seed))) return;
+      const outcomes = seeds.map((seed) => this.#outcomes.get(`${name} ${seed}`)!);
+      if (!this.isJson && row.question !== this.rows[this.#shown - 1]?.question) console.log(`\n${row.question}`);
+      this.#showRow(row, outcomes);
+    }
+  }
+
+  #showRow(row: Row, outcomes: readonly Outcome[]): void {
+    const { name, question } = row;
+    const crash = outcomes.find((outcome) => "crash" in outcome)?.crash;
+    if (crash !== undefined) {
+      this.#crashes++;
+      this.#figures++;
+      console.log(this.isJson ? JSON.stringify({ row: name, question, crash }) : `  MISS ${name} crashed: ${crash}`);
+      return;
+    }
+    const seeds = outcomes.map((outcome) => ("figures" in outcome ? outcome.figures : []));
+    const results = resultsOf(seeds);
+    this.#figures += results.length;
+    this.#met += results.filter(({ isMet }) => isMet).length;
+    if (this.isJson) console.log(JSON.stringify({ row: name, question, seeds: seeds.length, figures: results }));
+    else for (const line of rowLines(row, results, seeds.length)) console.log(line);
+  }
+}
+
+/** What was begun is ended with the program. */
+function endWith(...signals: readonly NodeJS.Signals[]): void {
+  for (const signal of signals) process.once(signal, () => process.exit(ExitCode.CRASH));
+}
+
+function keep(file: string, { row, seed }: Job, figures: readonly Figure[]): void {
   const done: Done = { row: row.name, seed, figures };
-  if (resume !== undefined) appendFileSync(resume, `${JSON.stringify(done)}\n`);
-  return figures;
+  appendFileSync(file, `${JSON.stringify(done)}\n`);
 }
 
 function readDone(file: string): Done[] {
+  if (!existsSync(file)) return [];
   const lines = readFileSync(file, "utf8")
     .split("\n")
     .filter((line) => line !== "");
@@ -74,26 +145,4 @@ function readDone(file: string): Done[] {
   return lines.map(
     (line) => JSON.parse(line, (key, value) => (key === "ours" && value === null ? Number.NaN : value)) as Done,
   );
-}
-
-/** A line a figure: the worst seed, beside the mean where there are several. */
-function linesOf({ name, question }: Row, results: readonly (readonly Figure[])[]): string[] {
-  return results[0]!.map(({ what, target, unit, atLeast = false }, i) => {
-    const figures = results.map((result) => result[i]!);
-    const values = figures.map(({ ours }) => ours);
-    const worst = atLeast ? Math.min(...values) : Math.max(...values);
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    const others = values.length > 1 ? ` (mean ${number(mean)})` : "";
-    const verdict = figures.every(isMet) ? "met " : "MISS";
-    const ours = `${number(worst)} ${unit}${others}`.padEnd(12);
-    return (
-      `${verdict} ${name.padEnd(18)} ${what.padEnd(16)} ${ours} ${atLeast ? "≥" : "≤"} ${number(target)} ${unit}`.padEnd(
-        76,
-      ) + question
-    );
-  });
-}
-
-function number(value: number): string {
-  return Number.isNaN(value) ? "never" : String(Math.round(value * 100) / 100);
 }

@@ -1,6 +1,7 @@
 import type { Crypto } from "../src/crypto/crypto.js";
 import { PATH_DEFAULTS } from "../src/router/path-config.js";
-import { ADVERSARIES, DETECTABLE } from "./adversaries.js";
+import { equalBytes } from "../src/wire/bytes.js";
+import { FORWARDING, turn } from "./adversaries/all.js";
 import { Check } from "./checkers/check.js";
 import type { CheckContext, Violation } from "./checkers/checker.js";
 import { viewFaults } from "./checkers/views.js";
@@ -62,6 +63,8 @@ const PAIRS_AT_ONCE = 10;
 const REACH_BYTES = 1_000;
 const REACH_MS = 10_000;
 const QUIET_MS = 40_000;
+/** A session whose peer is gone and to which nothing is sent ends within this. */
+const MISSED_MS = 320_000;
 /** Until the last sessions' last packets are acknowledged, and routes rest. */
 const HUSH_MS = 45_000;
 
@@ -86,7 +89,7 @@ export function drawSwarm(random: Random): Swarm {
     contactsPerS: maybe(2, 3, () => random.between(1, 10), 0),
     faults: kinds.length === 0 ? 0 : random.between(1, 16),
     kinds,
-    adversary: maybe(1, 4, () => random.pick(DETECTABLE), undefined),
+    adversary: maybe(1, 4, () => random.pick(FORWARDING), undefined),
     staggerMs: maybe(1, 4, () => 3_000, 0),
     queueBytes: maybe(1, 3, () => 8_192, 524_288),
   };
@@ -132,7 +135,7 @@ class FuzzRun {
     const frames = new FrameLog();
     this.#context = { network: this.#network, crypto, frames, traffic: this.#traffic, isHonest };
     this.#check = new Check(this.#context);
-    if (this.#adversary !== undefined) ADVERSARIES[swarm.adversary!]!(this.#adversary, this.#network, random.fork());
+    if (this.#adversary !== undefined) turn(this.#adversary, swarm.adversary!, this.#network, random.fork());
   }
 
   run(): FuzzResult {
@@ -193,11 +196,21 @@ class FuzzRun {
     if (!network.runUntil(isWhole, mostMs, 500)) this.#explain();
     network.run(REST_MS);
     this.#reach();
+    network.runUntil(() => !this.#isAdversaryMissed(), MISSED_MS, 1_000);
     network.run(HUSH_MS);
     const fromMs = network.nowMs;
     this.#check.handleHealed();
     network.run(QUIET_MS);
     this.#check.handleQuiet(fromMs);
+  }
+
+  /** An honest node has a session with the adversary yet, and seeks it. */
+  #isAdversaryMissed(): boolean {
+    const key = this.#adversary?.key;
+    if (key === undefined) return false;
+    const isMissed = ({ node }: Host) =>
+      node?.status().sessions.some(({ key: peer }) => equalBytes(peer, key)) === true;
+    return this.#network.hosts.some(isMissed);
   }
 
   #explain(): void {

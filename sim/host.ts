@@ -38,8 +38,10 @@ export class Host implements Station {
   clockErrorMs = 0;
   /** When the node started last, and when it was last there while it is not. */
   sinceMs = 0;
-  /** What an adversary does with a frame that leaves: sends another in its place, or nothing. */
+  /** What an adversary does with a frame that leaves: sends another in its place, or nothing. Undefined for a node that is none. */
   tamper: ((message: Uint8Array, end: LinkEnd) => Uint8Array | undefined) | undefined;
+  /** What an adversary did, in words, and how often. */
+  readonly deeds = new Map<string, number>();
   readonly sent: SentBytes = { control: 0, data: 0 };
   /** Who waits for the answer to a question of this node, by its number. */
   readonly asking = new Map<number, (answer: RequestEvent) => void>();
@@ -141,6 +143,11 @@ export class Host implements Station {
   #act(action: (node: Node, nowMs: number) => void): void {
     if (this.#isStopped) this.#missed.push(() => this.act(action));
     else this.act(action);
+  }
+
+  /** An adversary did something. */
+  note(deed: string, times = 1): void {
+    this.deeds.set(deed, (this.deeds.get(deed) ?? 0) + times);
   }
 
   /** Somebody called methods of this node's sessions while handling one of its events. */

@@ -7,8 +7,10 @@ import { toHex } from "../src/wire/bytes.js";
 import { Dialler } from "./dialler.js";
 import { EventHash } from "./event-hash.js";
 import type { Graph } from "./graphs.js";
+import { grindIdentity } from "./grind.js";
 import { Host, type HostHooks } from "./host.js";
 import { type LinkModel, SimLink, type Station } from "./link.js";
+import { NETWORK_ID } from "./network-id.js";
 import { Random } from "./random.js";
 import { Schedule } from "./schedule.js";
 import { verdictHash } from "./verdict-hash.js";
@@ -25,6 +27,8 @@ export interface NetworkOptions {
   readonly config?: Partial<NodeConfig>;
   /** What each node's clock says at the start; a real one by default. */
   readonly wallMs?: number;
+  /** Nodes whose keys were ground until each is the best of a tree: the first of tree 0, and so on. */
+  readonly ground?: readonly number[];
   /** When each node starts, in milliseconds; all at once by default. */
   readonly startMs?: (index: number) => number;
 }
@@ -319,8 +323,10 @@ export class Network {
   #makeHost(index: number, hooks: HostHooks): Host {
     const { crypto, node, config } = this.#options;
     const random = this.random.fork();
-    const identity = crypto.identityFromSeed(random.bytes(32));
-    const shared = { crypto, verdicts: this.verdicts, identity, random: random.bytes, network: "sim" };
+    const tree = this.#options.ground?.indexOf(index) ?? -1;
+    const identity =
+      tree < 0 ? crypto.identityFromSeed(random.bytes(32)) : grindIdentity(crypto, tree, this.graph.nodes, random);
+    const shared = { crypto, verdicts: this.verdicts, identity, random: random.bytes, network: NETWORK_ID };
     const options = { ...shared, ...(config === undefined ? {} : { config }), ...node?.(index) };
     const host = new Host(index, options, this.schedule, hooks);
     this.#byKey.set(toHex(host.key), host);

@@ -1,13 +1,16 @@
 import type { Crypto } from "../src/crypto/crypto.js";
+import { TREE_DEFAULTS } from "../src/router/config.js";
 import { Check } from "./checkers/check.js";
 import type { Violation } from "./checkers/checker.js";
 import { Contacts } from "./contacts.js";
 import { FrameLog } from "./frame-log.js";
 import { makeGraph } from "./graph-spec.js";
 import type { Graph } from "./graphs.js";
+import type { Host } from "./host.js";
 import { Network } from "./network.js";
 import { partsNow } from "./parts.js";
 import { Random } from "./random.js";
+import { type Refusals, refusalsOf } from "./refusals.js";
 import { type Scenario, schedule } from "./scenario.js";
 import { Traffic } from "./traffic.js";
 import { walkShare } from "./walk.js";
@@ -36,6 +39,27 @@ export interface RunReport {
   readonly samples: readonly Sample[];
   readonly violations: readonly Violation[];
   readonly failed: readonly string[];
+  /** When the first event was; undefined where nothing happens. */
+  readonly eventAtS: number | undefined;
+  /** What the scenario tries, where it is an attack. */
+  readonly attack: string | undefined;
+  /** What adversaries did, and how often. */
+  readonly deeds: Readonly<Record<string, number>>;
+  /** What honest nodes refused, all together. */
+  readonly refusals: Refusals;
+  /** Keys in the largest subtree table of an honest node. */
+  readonly tableKeysMax: number;
+  readonly flows: FlowsReport;
+}
+
+/** What became of the sessions that sent. */
+export interface FlowsReport {
+  readonly count: number;
+  /** Those of which every byte arrived. */
+  readonly done: number;
+  readonly bytes: number;
+  /** The longest time without an arrival. */
+  readonly pauseMsMax: number;
 }
 
 export interface RunOptions {
@@ -58,15 +82,18 @@ export function run(scenario: Scenario, seed: number, { crypto, graph, onSecond 
     graph: drawn,
     crypto,
     ...(scenario.link === undefined ? {} : { link: scenario.link }),
+    ...(scenario.ground === undefined ? {} : { ground: scenario.ground }),
+    ...(scenario.trees === undefined ? {} : { config: { trees: { ...TREE_DEFAULTS, ...scenario.trees } } }),
     startMs: () => (startMs === 0 ? 0 : random.below(startMs)),
   });
   const traffic = new Traffic(network);
-  const isHonest = (host: { tamper?: unknown }) => host.tamper === undefined;
+  const isHonest = ({ tamper }: Host) => tamper === undefined;
   const check = new Check({ network, crypto, frames: new FrameLog(), traffic, isHonest });
   const contacts = new Contacts(network, random.fork(), isHonest);
   if (scenario.contactsPerS > 0) contacts.start(scenario.contactsPerS);
   const walker = random.fork();
-  schedule(network, scenario.events, random.fork());
+  schedule(network, scenario.events, random.fork(), traffic.flows);
+  if (scenario.flows !== undefined) startFlows(network, traffic, scenario, random.fork());
   const samples: Sample[] = [];
   try {
     let sentBefore = 0;
@@ -107,5 +134,38 @@ export function run(scenario: Scenario, seed: number, { crypto, graph, onSecond 
     samples,
     violations: check.violations,
     failed: [...check.counts.keys()],
+    eventAtS: scenario.events.length === 0 ? undefined : Math.min(...scenario.events.map(({ atS }) => atS)),
+    attack: scenario.attack,
+    ...outcomeOf(network, traffic, isHonest),
+  };
+}
+
+/** Sessions between nodes of which none has two, and none is to become an adversary by its number. */
+function startFlows(network: Network, traffic: Traffic, scenario: Scenario, random: Random): void {
+  const { flows = 0, flowBytes = 100_000, flowsAtS = 5, events } = scenario;
+  const turned = new Set(
+    events.flatMap((event) => (event.do === "turn" && Array.isArray(event.nodes) ? event.nodes : [])),
+  );
+  network.schedule.at(flowsAtS * 1_000, () => {
+    const ends = random.shuffled(network.hosts.filter(({ index }) => !turned.has(index)));
+    for (let i = 0; i < flows && 2 * i + 1 < ends.length; i++)
+      traffic.send(ends[2 * i]!.index, ends[2 * i + 1]!.index, flowBytes);
+  });
+}
+
+function outcomeOf(network: Network, { flows }: Traffic, isHonest: (host: Host) => boolean) {
+  const honest = network.hosts.filter((host) => isHonest(host) && host.node !== undefined);
+  const deeds: Record<string, number> = {};
+  for (const host of network.hosts) for (const [deed, times] of host.deeds) deeds[deed] = (deeds[deed] ?? 0) + times;
+  return {
+    deeds,
+    refusals: refusalsOf(honest),
+    tableKeysMax: Math.max(0, ...honest.flatMap(({ node }) => node!.router.tableSizes())),
+    flows: {
+      count: flows.length,
+      done: flows.filter(({ isDone }) => isDone).length,
+      bytes: flows.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0),
+      pauseMsMax: Math.max(0, ...flows.map(({ pauseMs }) => pauseMs)),
+    },
   };
 }

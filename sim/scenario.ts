@@ -1,13 +1,24 @@
-import { ADVERSARIES } from "./adversaries.js";
+import type { TreeConfig } from "../src/router/config.js";
+import { turn } from "./adversaries/all.js";
 import { churn } from "./churn.js";
 import type { GraphSpec } from "./graph-spec.js";
 import type { Host } from "./host.js";
 import type { LinkModel } from "./link.js";
 import type { Network } from "./network.js";
 import type { Random } from "./random.js";
+import type { Flow } from "./traffic.js";
+import { Wormhole } from "./wormhole.js";
 
-/** Which nodes: by number, so many drawn, or the root of a tree. */
-export type Nodes = readonly number[] | { readonly random: number } | { readonly rootOf: number };
+/**
+ * Which nodes: by number, so many drawn, the root of a tree, the node below a root that most keys live under, or the one in the middle of
+ * the route that a flow goes by.
+ */
+export type Nodes =
+  | readonly number[]
+  | { readonly random: number }
+  | { readonly rootOf: number }
+  | { readonly busiestIn: number }
+  | { readonly relayOf: number };
 /** Which links: as pairs, so many drawn, or a share of all. */
 export type Links = readonly (readonly [number, number])[] | { readonly random: number } | { readonly share: number };
 
@@ -22,26 +33,44 @@ export type Happening =
   /** The clocks of these machines are wrong from now on; nodes read them when they start. */
   | { readonly do: "clock"; readonly nodes: Nodes; readonly errorMs: number }
   | { readonly do: "churn"; readonly sharePerMinute: number; readonly forS: number }
-  | { readonly do: "turn"; readonly nodes: Nodes; readonly into: string };
+  /** Adversaries of that kind from now on. */
+  | { readonly do: "turn"; readonly nodes: Nodes; readonly into: string }
+  /** Two attackers join two honest nodes by a private line, which goes silent after a while. */
+  | { readonly do: "wormhole"; readonly between: readonly [number, number]; readonly forS: number };
 
 export interface Scenario {
   readonly name: string;
   readonly about: string;
+  /** Where it is an attack: what it tries, and what is to stand against that. */
+  readonly attack?: string;
   readonly graph: GraphSpec;
   readonly link?: Partial<LinkModel>;
   /** Nodes start within this time, evenly drawn; all at once by default. */
   readonly startOverS?: number;
   readonly forS: number;
   readonly contactsPerS: number;
+  /** Sessions that send so many bytes each, between honest nodes drawn at random, from `flowsAtS` on. */
+  readonly flows?: number;
+  readonly flowBytes?: number;
+  readonly flowsAtS?: number;
+  /** Nodes whose keys were ground until each is the best of a tree: the first of tree 0, and so on. */
+  readonly ground?: readonly number[];
+  /** What differs from the nodes' own limits of the trees. */
+  readonly trees?: Partial<TreeConfig>;
   readonly events: readonly (Happening & { readonly atS: number })[];
 }
 
 /** Lets everything of a scenario happen at its time. */
-export function schedule(network: Network, events: Scenario["events"], random: Random): void {
-  for (const event of events) network.schedule.at(event.atS * 1_000, () => happen(network, event, random));
+export function schedule(
+  network: Network,
+  events: Scenario["events"],
+  random: Random,
+  flows: readonly Flow[] = [],
+): void {
+  for (const event of events) network.schedule.at(event.atS * 1_000, () => happen(network, event, random, flows));
 }
 
-export function happen(network: Network, event: Happening, random: Random): void {
+export function happen(network: Network, event: Happening, random: Random, flows: readonly Flow[] = []): void {
   switch (event.do) {
     case "cut-in-halves":
       for (const [a, b] of betweenHalves(network)) network.cut(a, b);
@@ -63,16 +92,20 @@ export function happen(network: Network, event: Happening, random: Random): void
       for (const [a, b] of linksOf(network, event.links, random)) happenToLink(network, event.do, a, b);
       return;
     case "clock":
-      for (const host of nodesOf(network, event.nodes, random)) host.clockErrorMs = event.errorMs;
+      for (const host of nodesOf(network, event.nodes, random, flows)) host.clockErrorMs = event.errorMs;
       return;
-    case "turn": {
-      const turn = ADVERSARIES[event.into];
-      if (turn === undefined) throw new RangeError(`no adversary is called ${event.into}`);
-      for (const host of nodesOf(network, event.nodes, random)) turn(host, network, random.fork());
+    case "turn":
+      for (const host of nodesOf(network, event.nodes, random, flows)) turn(host, event.into, network, random.fork());
+      return;
+    case "wormhole": {
+      const wormhole = new Wormhole(network, ...event.between);
+      network.schedule.after(event.forS * 1_000, () => {
+        wormhole.isSilent = true;
+      });
       return;
     }
     default:
-      for (const host of nodesOf(network, event.nodes, random)) happenToNode(network, event.do, host);
+      for (const host of nodesOf(network, event.nodes, random, flows)) happenToNode(network, event.do, host);
   }
 }
 
@@ -92,7 +125,15 @@ function happenToLink(network: Network, what: string, a: number, b: number): voi
 }
 
 /** The hosts meant, of those that read where they are drawn. */
-export function nodesOf(network: Network, nodes: Nodes, random: Random): Host[] {
+export function nodesOf(network: Network, nodes: Nodes, random: Random, flows: readonly Flow[]): Host[] {
+  if ("relayOf" in nodes) return relayOf(network, flows[nodes.relayOf]);
+  if ("busiestIn" in nodes) {
+    const sizeOf = ({ node }: Host) => node!.router.tableSizes()[nodes.busiestIn]!;
+    const below = network.hosts.filter(
+      ({ isReading, node }) => isReading && node!.router.trees[nodes.busiestIn]!.parentPort !== 0,
+    );
+    return below.sort((a, b) => sizeOf(b) - sizeOf(a)).slice(0, 1);
+  }
   if ("rootOf" in nodes) {
     const asked = network.hosts.find(({ isReading }) => isReading);
     const root = network.hostOf(asked?.node?.router.trees[nodes.rootOf]?.rootKey ?? new Uint8Array(0));
@@ -101,6 +142,15 @@ export function nodesOf(network: Network, nodes: Nodes, random: Random): Host[] 
   if ("random" in nodes)
     return random.shuffled(network.hosts.filter(({ isReading }) => isReading)).slice(0, nodes.random);
   return nodes.map((index) => network.hosts[index]!).filter((host) => host !== undefined);
+}
+
+/** The relay in the middle of a flow's route, where it has one. */
+function relayOf(network: Network, flow: Flow | undefined): Host[] {
+  if (flow === undefined) return [];
+  const ports = network.hosts[flow.from]!.node?.router.route(network.key(flow.to))?.ports ?? [];
+  let at: Host | undefined = network.hosts[flow.from];
+  for (let i = 0; i < Math.floor(ports.length / 2) && at !== undefined; i++) at = network.behind(at, ports[i]!)?.host;
+  return at === undefined || at.index === flow.from ? [] : [at];
 }
 
 function linksOf(network: Network, links: Links, random: Random): (readonly [number, number])[] {

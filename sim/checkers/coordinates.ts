@@ -11,6 +11,7 @@ import {
   edgeTreeEpoch,
 } from "../../src/wire/edge.js";
 import type { Host } from "../host.js";
+import { NETWORK_ID } from "../network-id.js";
 import type { CheckContext, Checker, MakeChecker } from "./checker.js";
 
 /** What was looked at last, in each tree. */
@@ -64,12 +65,12 @@ function faultOf(
 
 function isSignedSeq({ network }: CheckContext, tree: number, { root, seq, signature }: Ancestry): boolean {
   const fields = [Uint8Array.of(tree), uint48(seq)];
-  return network.verdicts.verify(signedMessage(SignTag.HEARTBEAT, utf8("sim"), ...fields), signature, root);
+  return network.verdicts.verify(signedMessage(SignTag.HEARTBEAT, utf8(NETWORK_ID), ...fields), signature, root);
 }
 
 /** By the checker's own reading of the rules, with the network's own verdicts. */
 function isSigned({ network }: CheckContext, tree: number, parent: Uint8Array, edge: Uint8Array): boolean {
-  const id = utf8("sim");
+  const id = utf8(NETWORK_ID);
   const [child, linkEpoch] = [edgeChild(edge), edgeLinkEpoch(edge)];
   const half = halfMessage(id, parent, child, edgeParentPort(edge), linkEpoch);
   const fields = [Uint8Array.of(tree), parent, child, uint48(linkEpoch), uint48(edgeTreeEpoch(edge))];

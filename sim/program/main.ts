@@ -4,6 +4,7 @@ import { addFuzz } from "./fuzz-command.js";
 import { addMutants } from "./mutants-command.js";
 import { addProve } from "./prove-command.js";
 import { addRun } from "./run-command.js";
+import { addScenarios } from "./scenarios-command.js";
 
 const program = new Command("npm run sim --");
 program
@@ -14,6 +15,7 @@ program
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE));
 addRun(program);
+addScenarios(program);
 addFuzz(program);
 addMutants(program);
 addProve(program);

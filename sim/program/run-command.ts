@@ -5,11 +5,12 @@ import { LIVENESS } from "../fuzz.js";
 import { parseEdgeList } from "../graph-spec.js";
 import { run } from "../run.js";
 import type { Scenario } from "../scenario.js";
-import { SCENARIOS } from "../scenarios.js";
+import { SCENARIOS } from "../scenarios/all.js";
 import { csv, summary } from "../view/summary.js";
 import { exitCodeOf } from "./exit-codes.js";
 import { wholeNumber } from "./options.js";
 import { Progress } from "./progress.js";
+import { scenarioList } from "./scenarios-command.js";
 
 interface Options {
   readonly seed: number;
@@ -20,7 +21,6 @@ interface Options {
 }
 
 export function addRun(program: Command): void {
-  const names = SCENARIOS.map(({ name, about }) => `  ${name.padEnd(12)} ${about}`).join("\n");
   program
     .command("run <scenario>")
     .description("run one scenario: one of these, or a JSON file of the same form")
@@ -29,7 +29,7 @@ export function addRun(program: Command): void {
     .option("--graph <file>", "an edge list: two names and perhaps a delay in milliseconds a line")
     .option("--json <file>", "the whole report")
     .option("--csv <file>", "one line a second")
-    .addHelpText("after", `\nScenarios:\n${names}`)
+    .addHelpText("after", `\nScenarios:\n${scenarioList()}`)
     .action((name: string, options: Options) => {
       const scenario = scenarioOf(name, options.nodes);
       const progress = new Progress(scenario.forS, "seconds");

@@ -88,7 +88,7 @@ export class Lab {
 
   /** The node that is the root of a tree now. */
   rootOf(tree: number): Host {
-    return nodesOf(this.network, { rootOf: tree }, this.random)[0]!;
+    return nodesOf(this.network, { rootOf: tree }, this.random, [])[0]!;
   }
 
   #largestPart(): Host[] {

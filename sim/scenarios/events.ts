@@ -1,7 +1,7 @@
-import type { Scenario } from "./scenario.js";
+import type { Scenario } from "../scenario.js";
 
-/** Scenarios that can be named; a file may hold another of the same form. */
-export const SCENARIOS: readonly Scenario[] = [
+/** What happens to any network: starts, losses, cuts, churn. */
+export const EVENTS: readonly Scenario[] = [
   {
     name: "cold-start",
     about: "all nodes of a random graph start at once",
@@ -17,14 +17,6 @@ export const SCENARIOS: readonly Scenario[] = [
     forS: 40,
     contactsPerS: 50,
     events: [{ atS: 15, do: "power-off", nodes: { rootOf: 0 } }],
-  },
-  {
-    name: "root-drops",
-    about: "the best root of a tree drops all that it should forward",
-    graph: { kind: "random", nodes: 300 },
-    forS: 40,
-    contactsPerS: 50,
-    events: [{ atS: 15, do: "turn", nodes: { rootOf: 0 }, into: "silent-dropper" }],
   },
   {
     name: "links-die",

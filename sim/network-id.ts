@@ -1,0 +1,2 @@
+/** The id of every simulated network. */
+export const NETWORK_ID = "sim";

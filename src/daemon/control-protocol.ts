@@ -46,6 +46,8 @@ export interface TreeInfo {
   readonly parent: string | null;
   /** Keys known to live below this node. */
   readonly tableEntries: number;
+  /** How often the root changed in the last ten minutes; more than three are a warning. */
+  readonly rootChanges: number;
 }
 
 export interface StatusResult {

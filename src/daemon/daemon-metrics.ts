@@ -25,6 +25,12 @@ export function daemonMetrics(daemon: Daemon): Metric[] {
     }),
     gauge("lan_neighbours", "Nodes of the network heard on the LAN.", () => daemon.discovery?.neighbourCount ?? 0),
     {
+      ...gauge("tree_root_changes", "Changes of a tree's root in the last ten minutes.", () =>
+        daemon.roots.map((watch) => [`${watch.tree}`, watch.recentCount(daemon.clock.nowMs())]),
+      ),
+      label: "tree",
+    },
+    {
       name: "pinyon_faults_total",
       kind: "counter",
       help: "Errors of Pinyon itself that nobody caught.",

@@ -12,6 +12,7 @@ import { parsePeerUri } from "../link/peer-uri.js";
 import { Node } from "../node/node.js";
 import type { StoredLocator } from "../router/locators.js";
 import { utf8 } from "../wire/bytes.js";
+import { TREE_COUNT } from "../wire/limits.js";
 import { keyToName } from "../wire/name.js";
 import type { Config } from "./config.js";
 import { answerRequest } from "./control-answers.js";
@@ -28,6 +29,7 @@ import { MetricsServer } from "./metrics-server.js";
 import { openFederation } from "./open-federation.js";
 import { Peers } from "./peers.js";
 import { Remotes } from "./remotes.js";
+import { RootWatch } from "./root-watch.js";
 import { controlPath, lockStateFolder } from "./state-folder.js";
 import { keyHex } from "./target.js";
 
@@ -63,6 +65,8 @@ export class Daemon {
   readonly peers: Peers;
   /** Links whose hello is complete, by the neighbour's key in hex. */
   readonly links = new Map<string, Link>();
+  /** For each tree. */
+  readonly roots: readonly RootWatch[] = Array.from({ length: TREE_COUNT }, (_, tree) => new RootWatch(tree));
   listeners: readonly Listener[] = [];
   discovery: Discovery | undefined;
   control: ControlServer | undefined;
@@ -111,6 +115,7 @@ export class Daemon {
       timers: this.clock,
       onPersist: (value) => kept.saveEpoch(value),
       onLocator: (locator) => kept.saveLocator(locator),
+      onRoot: (tree, key) => this.#handleRoot(tree, key),
       onLinkUp: (link, key) => this.#handleLinkUp(link, key),
       onLinkDown: (link, key, { code, reason }) => this.#handleLinkDown(link, key, code, reason),
       onSession: onSession ?? ((session) => this.#remotes.handleSession(session)),
@@ -204,6 +209,11 @@ export class Daemon {
       onPeer: (peer) => this.peers.handleLanPeer(peer),
     });
     this.discovery.start();
+  }
+
+  #handleRoot(tree: number, key: Uint8Array | undefined): void {
+    this.options.log.debug({ tree, root: key === undefined ? null : keyToName(key) }, "root changed");
+    this.roots[tree]!.handleChange(key, this.clock.nowMs());
   }
 
   #handleLinkUp(link: Link, key: Uint8Array): void {

@@ -29,6 +29,13 @@ export const DEFAULT_PORT_TRIES = 10;
 export const STOP_LINKS_MS = 2_000;
 /** Warnings that `status` shows, the latest. */
 export const WARNINGS_MAX = 20;
+/** Changes of a tree's root that are kept, the latest: 100 bytes each. */
+export const ROOT_CHANGES_KEPT = 16;
+/** Changes of a root within so long of the first of them are one: a node that joins sees several better roots one after another. */
+export const ROOT_UNREST_MS = 3_000;
+/** Changes of a root are counted over so long, in ms, and more than so many are a warning. */
+export const ROOT_WATCH_MS = 600_000;
+export const ROOT_CHANGES_CALM = 3;
 /** Dialers are looked at so often, in ms, beside each change. */
 export const RECONCILE_MS = 1_000;
 /** A notice to the service manager that is not taken in so long is given up, in ms. */

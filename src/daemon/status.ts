@@ -40,11 +40,12 @@ export function statusOf(daemon: Daemon): StatusResult {
       };
     }),
     trees: trees.map(
-      ({ root, coordinates, parentPort, tableSize }): TreeInfo => ({
+      ({ root, coordinates, parentPort, tableSize }, tree): TreeInfo => ({
         root: root === undefined ? null : keyToName(root),
         depth: coordinates?.length ?? 0,
         parent: nameAtPort.get(parentPort) ?? null,
         tableEntries: tableSize,
+        rootChanges: daemon.roots[tree]!.recentCount(clock.nowMs()),
       }),
     ),
     sessions: sessions.length,
@@ -78,6 +79,7 @@ function warningsOf(daemon: Daemon, linkCount: number): string[] {
     ...unlinked.map(
       ({ uri, lastError }) => `no link to the peer ${uri}${lastError === null ? " yet" : `: ${lastError}`}`,
     ),
+    ...daemon.roots.flatMap((watch) => watch.warning(daemon.clock.nowMs()) ?? []),
     ...(faults > 0 ? [`errors of Pinyon itself: ${faults}: the log has them, please report them`] : []),
     ...(linkCount === 0 ? ["no links: add a peer with `pinyon peer add <uri>`, or start a node on this LAN"] : []),
   ];

@@ -30,6 +30,8 @@ export interface OverlayOptions {
   readonly onPersist?: (epoch: number) => void;
   /** Keep this on disk for a while, and give it back among the node's `storedLocators`. */
   readonly onLocator?: (locator: StoredLocator) => void;
+  /** A tree has another root now; with undefined none that this node knows. */
+  readonly onRoot?: (tree: number, key: Uint8Array | undefined) => void;
   /** The hello of a link is complete. */
   readonly onLinkUp?: (link: Link, key: Uint8Array, port: number) => void;
   /** A link ended, on either side. `key` is undefined where its hello never was complete. */
@@ -227,6 +229,9 @@ export class Overlay {
         break;
       case "locator":
         this.#options.onLocator?.(event.locator);
+        break;
+      case "root":
+        this.#options.onRoot?.(event.tree, event.key);
         break;
       case "established":
         this.#handleEstablished(event.session);

@@ -50,6 +50,8 @@ export type NodeEvent =
   | { readonly type: "persist"; readonly epoch: number }
   /** To be kept on disk for a while, and given back among `storedLocators`: where a key was last. A hint, never needed. */
   | { readonly type: "locator"; readonly locator: StoredLocator }
+  /** A tree has another root now; with undefined none that this node knows. */
+  | { readonly type: "root"; readonly tree: number; readonly key: Uint8Array | undefined }
   | RequestEvent
   /** What a session tells whoever uses it. Its doubts about its way, notes about it and its peer's locator are the node's own affair. */
   | Exclude<SessionEvent, { type: "path-doubt" | "locator" | "note" }>;

@@ -39,6 +39,8 @@ export type RouterEvent =
   | PathEvent
   /** The neighbour behind `port` broke a rule: close its link with `code`. */
   | { readonly type: "violation"; readonly port: number; readonly code: CloseCode }
+  /** A tree has another root now, or with undefined none that this node knows: for people. */
+  | { readonly type: "root"; readonly tree: number; readonly key: Uint8Array | undefined }
   /** Keep this value on disk; it is given back as `storedEpoch`. */
   | { readonly type: "persist"; readonly epoch: number };
 
@@ -66,8 +68,11 @@ export class Router {
     this.#queues = new Queues(options.paths, this.stats.drops);
     const send = (port: number, frame: Uint8Array) => this.#sendControl(port, frame);
     const violation = (port: number, code: CloseCode) => this.#violate(port, code);
+    const rootChanged = (tree: number, key: Uint8Array | undefined) =>
+      void this.#events.push({ type: "root", tree, key });
     const { stats, epochs } = this;
-    this.#trees = new Trees({ ...options, epochs, config: options.trees, stats, send, violation }, nowMs);
+    const hooks = { send, violation, rootChanged };
+    this.#trees = new Trees({ ...options, ...hooks, epochs, config: options.trees, stats }, nowMs);
     this.#forwarder = new Forwarder(this.#trees, this.#queues, this.stats.drops, options.paths);
     const deps = { ...options, queues: this.#queues, drops: this.stats.drops, config: options.paths };
     this.#paths = new Paths(this.#trees, deps, nowMs);

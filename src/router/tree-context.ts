@@ -26,4 +26,6 @@ export interface TreeContext {
   peer(port: number): Peer | undefined;
   peers(): Iterable<Peer>;
   send(port: number, frame: Uint8Array): void;
+  /** The tree has another root now, or with undefined none that this node knows. */
+  rootChanged(tree: number, key: Uint8Array | undefined): void;
 }

@@ -82,6 +82,11 @@ export class Tree implements TreeView {
     return this.#place.root?.seq ?? 0;
   }
 
+  /** When the seq came, or was given. */
+  get seqMs(): number {
+    return this.#place.root?.seqMs ?? Number.NEGATIVE_INFINITY;
+  }
+
   /** What this node announces; undefined where it has no place in the tree. */
   get ancestry(): Ancestry | undefined {
     return this.#place.ancestry;
@@ -317,6 +322,7 @@ export class Tree implements TreeView {
     this.#reign.handleEnd();
     if (isNewRoot) {
       stats.rootChanges++;
+      this.context.rootChanged(this.tree, rootKey);
       if (announced.coordinates.length === 0) this.#reports.handleReturn(rootKey);
     }
     const isMoved = this.#place.handleParent(peer, announced, edges.intern(announced.path, edge), nowMs);
@@ -385,6 +391,7 @@ export class Tree implements TreeView {
 
   #becomeNobody(nowMs: number): void {
     this.context.subtree.upward.handleNoParent();
+    this.context.rootChanged(this.tree, undefined);
     this.#herald.announceToAll(nowMs);
   }
 
@@ -398,6 +405,7 @@ export class Tree implements TreeView {
     const { key, rank, subtree, stats, edges } = this.context;
     subtree.upward.handleNoParent();
     stats.rootChanges++;
+    this.context.rootChanged(this.tree, key);
     this.#place.handleRoot(key, rank, edges.root(this.tree, key), nowMs);
     this.#herald.announceToAll(nowMs);
     this.#giveSeq(nowMs);

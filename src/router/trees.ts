@@ -52,6 +52,8 @@ export interface TreesOptions {
   send(port: number, frame: Uint8Array): void;
   /** The neighbour behind `port` broke a rule: its link is to be closed with `code`. */
   violation(port: number, code: CloseCode): void;
+  /** See `TreeContext`. */
+  rootChanged(tree: number, key: Uint8Array | undefined): void;
 }
 
 /** What a link has besides its peer: what it may have us do, and we it. */

@@ -90,6 +90,7 @@ export class Member {
       stats: this.stats,
       send: (port: number, frame: Uint8Array) => this.mesh.send(this, port, frame),
       violation: (port: number, code: CloseCode) => void this.violations.push({ port, code }),
+      rootChanged: () => {},
     };
     this.trees = new Trees(options, this.mesh.nowMs);
   }

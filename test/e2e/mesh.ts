@@ -13,7 +13,8 @@ import type {
 } from "../../src/daemon/control-protocol.js";
 import { pinyonCode } from "../../src/daemon/errors.js";
 import { initNode } from "../../src/daemon/init.js";
-import { configPath, controlPath } from "../../src/daemon/state-folder.js";
+import { createKey } from "../../src/daemon/key-file.js";
+import { configPath, controlPath, prepareFolder } from "../../src/daemon/state-folder.js";
 import { nameToKey } from "../../src/wire/name.js";
 import { BARE_NODE } from "../daemon/bare-node.js";
 import type { Edge, Place } from "./place.js";
@@ -69,15 +70,15 @@ export class MeshNode {
   }
 
   status(): Promise<StatusResult> {
-    return this.#ask({ verb: "status" });
+    return this.ask({ verb: "status" });
   }
 
   ping(target: MeshNode): Promise<PingResult> {
-    return this.#ask({ verb: "ping", target: target.name });
+    return this.ask({ verb: "ping", target: target.name });
   }
 
   trace(target: MeshNode): Promise<TraceResult> {
-    return this.#ask({ verb: "trace", target: target.name });
+    return this.ask({ verb: "trace", target: target.name });
   }
 
   /** Pings until there is an answer. */
@@ -93,8 +94,8 @@ export class MeshNode {
     }
   }
 
-  /** By a connection of its own: one that says nothing for a minute is closed. */
-  async #ask<R extends ControlRequest>(request: R): Promise<ResultOf<R>> {
+  /** Asks by a connection of its own: one that says nothing for a minute is closed. */
+  async ask<R extends ControlRequest>(request: R): Promise<ResultOf<R>> {
     const client = await this.#connect();
     try {
       return await client.request(request);
@@ -127,15 +128,24 @@ interface MeshOptions {
   readonly capturing?: readonly number[];
   /** Nodes that run `plant-node.js`, which sends a frame as a test says. */
   readonly planting?: readonly number[];
+  /** Nodes that run `flow-node.js`, which keeps flows going as a test says. */
+  readonly flowing?: readonly number[];
+  /** The seed of each node's keys; drawn where they are not given. */
+  readonly seeds?: readonly Uint8Array[];
   /** What the nodes are called; A, B, C … where they have no names. */
   readonly labels?: readonly string[];
 }
 
-const TEST_PROGRAMS = { streaming: "stream-node.js", capturing: "capture-node.js", planting: "plant-node.js" } as const;
+const TEST_PROGRAMS = {
+  streaming: "stream-node.js",
+  capturing: "capture-node.js",
+  planting: "plant-node.js",
+  flowing: "flow-node.js",
+} as const;
 
 /** What a node runs. */
 function programOf(index: number, folder: string, options: MeshOptions): string[] {
-  for (const use of ["streaming", "capturing", "planting"] as const) {
+  for (const use of ["streaming", "capturing", "planting", "flowing"] as const) {
     const program = fileURLToPath(new URL(TEST_PROGRAMS[use], import.meta.url));
     if (options[use]?.includes(index)) return [program, folder];
   }
@@ -144,12 +154,17 @@ function programOf(index: number, folder: string, options: MeshOptions): string[
 
 /** Makes the nodes of a mesh, with their keys, configs and state folders; none runs yet. They end with the test. */
 export async function makeMesh(t: Owner, options: MeshOptions): Promise<MeshNode[]> {
-  const { nodeCount, edges, place, peers = [], discovery, labels = [] } = options;
+  const { nodeCount, edges, place, peers = [], discovery, labels = [], seeds = [] } = options;
   const base = mkdtempSync(join(tmpdir(), "pinyon-e2e-"));
   const nodes: MeshNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
     const folder = join(base, String(index));
-    const { name } = await initNode(folder, configPath(folder));
+    const seed = seeds[index];
+    if (seed !== undefined) {
+      await prepareFolder(folder);
+      await createKey(folder, seed);
+    }
+    const { name } = await initNode(folder, configPath(folder), { onlyMissing: true });
     const command = [...place.prefix(index), ...BARE_NODE, ...programOf(index, folder, options)];
     nodes.push(new MeshNode(index, folder, name, labels[index] ?? String.fromCharCode(65 + index), command));
   }

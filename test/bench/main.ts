@@ -7,11 +7,14 @@ import { parseArgs } from "node:util";
 import { BARE_NODE } from "../daemon/bare-node.js";
 import { Ends } from "../e2e/ends.js";
 import type { Bench, Benchmark, Outcome } from "./benchmark.js";
+import { body } from "./body.js";
+import { bulk } from "./bulk.js";
+import { puts } from "./puts.js";
 import { relay } from "./relay.js";
 import { formatRow, type Row, rowOf } from "./table.js";
 
 /** In the order of the table. */
-const BENCHMARKS: readonly Benchmark[] = [relay];
+const BENCHMARKS: readonly Benchmark[] = [relay, bulk, body, puts];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

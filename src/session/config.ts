@@ -6,8 +6,10 @@ import { PACKET_BYTES_MAX, PACKET_BYTES_MIN } from "./packet.js";
  * Times are milliseconds, sizes bytes. Every bound that refuses something counts it (`stats.ts`).
  */
 export interface SessionConfig {
-  /** Largest packet that is sent, in bytes: 1,200 to 61,440. Any size up to that is received. */
+  /** Packets that are sent where the path is slow or not known yet, in bytes: 1,200 to 61,440. Any size up to that is received. */
   readonly packetBytes: number;
+  /** Packets that are sent where the path is fast. A packet lost is lost whole, and a small one waits behind it at every hop. */
+  readonly packetBytesMax: number;
   /** Bytes of a stream that a peer may send ahead of what was read, at least 65,536: this much memory a stream, two streams a session. */
   readonly receiveWindowBytes: number;
   /**
@@ -62,6 +64,7 @@ export interface SessionConfig {
 
 export const SESSION_DEFAULTS: SessionConfig = {
   packetBytes: 1_200,
+  packetBytesMax: 32 * 1024,
   receiveWindowBytes: 4 * 1024 * 1024,
   receiveMemoryBytesMax: 256 * 1024 * 1024,
   receiveRangesMax: 2_048,
@@ -89,9 +92,12 @@ export const SESSION_DEFAULTS: SessionConfig = {
 
 /** Throws a RangeError that names a size which the protocol does not allow. */
 export function checkSessionConfig(config: SessionConfig): void {
-  const { packetBytes, receiveWindowBytes } = config;
+  const { packetBytes, packetBytesMax, receiveWindowBytes } = config;
   if (packetBytes < PACKET_BYTES_MIN || packetBytes > PACKET_BYTES_MAX) {
     throw new RangeError(`packetBytes is ${packetBytes}, expected ${PACKET_BYTES_MIN} to ${PACKET_BYTES_MAX}`);
+  }
+  if (packetBytesMax < packetBytes || packetBytesMax > PACKET_BYTES_MAX) {
+    throw new RangeError(`packetBytesMax is ${packetBytesMax}, expected ${packetBytes} to ${PACKET_BYTES_MAX}`);
   }
   if (receiveWindowBytes < INITIAL_WINDOW_BYTES) {
     throw new RangeError(`receiveWindowBytes is ${receiveWindowBytes}, expected ${INITIAL_WINDOW_BYTES} or more`);

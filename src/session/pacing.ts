@@ -16,11 +16,11 @@ export class Pacer {
     this.#config = config;
   }
 
-  /** When a full packet may go: `nowMs` or earlier means now. */
-  readyMs(windowBytes: number, rttMs: number, nowMs: number): number {
-    const { packetBytes, pacingBurstMs } = this.#config;
+  /** When a packet of this size may go: `nowMs` or earlier means now. */
+  readyMs(packetBytes: number, windowBytes: number, rttMs: number, nowMs: number): number {
+    const { packetBytes: firstBytes, pacingBurstMs } = this.#config;
     const bytesPerMs = (RATE_FACTOR * windowBytes) / Math.max(rttMs, GRANULARITY_MS);
-    const capacity = Math.max(BURST_PACKETS * packetBytes, bytesPerMs * pacingBurstMs);
+    const capacity = Math.max(BURST_PACKETS * firstBytes, packetBytes, bytesPerMs * pacingBurstMs);
     this.#tokens = Math.min(capacity, this.#tokens + bytesPerMs * (nowMs - this.#filledMs));
     this.#filledMs = nowMs;
     if (this.#tokens >= packetBytes) return nowMs;

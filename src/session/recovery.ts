@@ -2,6 +2,7 @@ import type { SessionConfig } from "./config.js";
 import { Congestion } from "./congestion.js";
 import type { AckFrame } from "./frames.js";
 import { Pacer } from "./pacing.js";
+import { packetBytesFor } from "./packet-size.js";
 import { RttEstimator } from "./rtt.js";
 import { type SentPacket, type SentPacketPool, SentPackets } from "./sent-packets.js";
 import type { SessionStats } from "./stats.js";
@@ -63,6 +64,11 @@ export class Recovery {
     return this.#congestion.windowBytes;
   }
 
+  /** Bytes of a full packet, as the path is now. */
+  get packetBytes(): number {
+    return packetBytesFor(this.#config, this.#congestion.windowBytes, this.rtt.smoothedMs);
+  }
+
   /** Highest packet number that the peer acknowledged, -1 before the first. */
   get largestAcked(): number {
     return this.#largestAcked;
@@ -80,15 +86,15 @@ export class Recovery {
 
   /** True where the congestion window has room for a full packet. */
   get hasRoom(): boolean {
-    const { packetBytes, packetsInFlightMax } = this.#config;
-    const fits = this.#sent.bytes + packetBytes <= this.#congestion.windowBytes;
+    const { packetsInFlightMax } = this.#config;
+    const fits = this.#sent.bytes + this.packetBytes <= this.#congestion.windowBytes;
     if (fits && this.#sent.count >= packetsInFlightMax) this.#stats.packetsInFlightRefused++;
     return fits && this.#sent.count < packetsInFlightMax;
   }
 
   /** When the pacer lets a full packet out: `nowMs` or earlier means now. */
   pacedMs(nowMs: number): number {
-    return this.#pacer.readyMs(this.#congestion.windowBytes, this.rtt.smoothedMs, nowMs);
+    return this.#pacer.readyMs(this.packetBytes, this.#congestion.windowBytes, this.rtt.smoothedMs, nowMs);
   }
 
   /** A record for the packet about to be built; it goes to `handleSent` or is dropped. */

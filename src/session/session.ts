@@ -356,14 +356,14 @@ export class Session implements ExchangeListener, Timed {
   }
 
   #transmitFrames(start: number, nowMs: number): Uint8Array {
-    const { frames, config } = this.#host;
+    const { frames } = this.#host;
     const keys = this.#keys!;
     if (this.#closeDue) {
       this.#closeDue = false;
       return keys.seal(frames.subarray(0, writeClose(frames, 0, this.#closeCode, this.#closeReason)), start, nowMs);
     }
     const exchange = this.#exchange!;
-    const limit = config.packetBytes - TRANSPORT_OVERHEAD_BYTES;
+    const limit = exchange.recovery.packetBytes - TRANSPORT_OVERHEAD_BYTES;
     const forcePing = keys.rekeyUnconfirmed && exchange.recovery.bytesInFlight === 0;
     const size = exchange.assemble(frames, limit, this.#sendable, forcePing, nowMs);
     const number = keys.nextNumber;

@@ -33,7 +33,7 @@ function bareCrypto(): number {
 
 /** A way of 1 Gbit/s and 2 ms there and back that marks when its queue is 4 ms long. */
 function throughSession(): number {
-  const config = { packetBytes };
+  const config = { packetBytes, packetBytesMax: packetBytes };
   const pair = Pair.connected({ a: { config }, b: { config } });
   for (const way of pair.ways) Object.assign(way, { latencyMs: 1, bytesPerMs: 125_000, markAboveMs: 4 });
   pair.b.keepsBytes = false;

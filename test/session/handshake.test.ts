@@ -516,6 +516,8 @@ t.test("sizes that the protocol does not allow are refused when the node starts"
   const start = (config: object, secret?: Uint8Array) => () => new Pair({ a: { config, ...(secret && { secret }) } });
   t.throws(start({ packetBytes: 1_199 }), /packetBytes is 1199/);
   t.throws(start({ packetBytes: 61_441 }), /packetBytes is 61441/);
+  t.throws(start({ packetBytesMax: 1_199 }), /packetBytesMax is 1199/);
+  t.throws(start({ packetBytesMax: 61_441 }), /packetBytesMax is 61441/);
   t.throws(start({ receiveWindowBytes: 65_535 }), /receiveWindowBytes is 65535/);
   t.throws(start({}, new Uint8Array(31)), /secret of 31 bytes/);
   const pair = new Pair({ a: { locator: new Uint8Array(1_001) } });

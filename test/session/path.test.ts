@@ -47,6 +47,25 @@ t.test("slow start ends before a deep queue is full", async (t) => {
   t.equal(pair.aToB.dropped, 0);
 });
 
+t.test("packets are as large as the way is fast, and none occupies it for long", async (t) => {
+  for (const [bytesPerMs, leastBytes, mostBytes] of [
+    [125, 1_200, 1_250],
+    [1_250, 2_000, 6_250],
+    [125_000, 32_768, 32_768],
+  ] as const) {
+    const pair = connected({ bytesPerMs, latencyMs: 5, markAboveMs: 20 });
+    transfer(pair, 1_000 * bytesPerMs);
+    let largest = 0;
+    let longest = 0;
+    pair.onPacket = (from, packet) => {
+      if (from === "a") largest = Math.max(largest, packet.length);
+      longest = Math.max(longest, packet.length);
+    };
+    transfer(pair, 1_000 * bytesPerMs);
+    t.ok(largest >= leastBytes && longest <= mostBytes, `${largest} bytes at ${bytesPerMs} bytes/ms`);
+  }
+});
+
 t.test("packets are spread over the round trip", async (t) => {
   const pair = connected({ latencyMs: 100 });
   transfer(pair, 2_000_000);

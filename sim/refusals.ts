@@ -26,10 +26,10 @@ export function refusalsOf(hosts: Iterable<Host>): Refusals {
     for (const [i, count] of router.regsRefused.entries()) add(`regsRefused.${REG_LABEL[i]}`, count);
     for (const [i, count] of sessions.drops.entries())
       if (i !== PacketDrop.NONE) add(`packets.${PACKET_DROP_LABEL[i]}`, count);
-    const { heartbeatsIgnored, announcesUnknownEdge, checksDelayed, rootLostsIgnored, seqRequestsIgnored } = router;
+    const { heartbeatsIgnored, announcesUnread, checksDelayed, rootLostsIgnored, seqRequestsIgnored } = router;
     const { regsDelayed, regsUnattached, refusalsIgnored, refusalsUntold } = router;
     const { repliesBad, inquiriesRefused, ballsBad, ballsRefused, notesIgnored, locatorsBad } = paths;
-    const trees = { heartbeatsIgnored, announcesUnknownEdge, checksDelayed, rootLostsIgnored, seqRequestsIgnored };
+    const trees = { heartbeatsIgnored, announcesUnread, checksDelayed, rootLostsIgnored, seqRequestsIgnored };
     const tables = { regsDelayed, regsUnattached, refusalsIgnored, refusalsUntold };
     const routes = { repliesBad, inquiriesRefused, ballsBad, ballsRefused, notesIgnored, locatorsBad };
     const { hellosEvicted, hellosOverBudget, linksRefused } = links;

@@ -1,5 +1,5 @@
 import type { Router } from "../src/router/router.js";
-import type { Lab } from "./prove-row.js";
+import type { Lab } from "./prove/lab.js";
 
 /** Bytes that routers hold. */
 export interface RouterState {

@@ -1,12 +1,12 @@
 import type { TreeConfig } from "../src/router/config.js";
 import { turn } from "./adversaries/all.js";
 import { churn } from "./churn.js";
+import type { Flow } from "./flow.js";
 import type { GraphSpec } from "./graph-spec.js";
 import type { Host } from "./host.js";
 import type { LinkModel } from "./link.js";
 import type { Network } from "./network.js";
 import type { Random } from "./random.js";
-import type { Flow } from "./traffic.js";
 import { Wormhole } from "./wormhole.js";
 
 /**

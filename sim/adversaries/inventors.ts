@@ -3,7 +3,7 @@ import { SignTag, signedMessage } from "../../src/crypto/sign.js";
 import { rankOf } from "../../src/router/rank.js";
 import { halfMessage } from "../../src/router/trust.js";
 import { compareBytes, concatBytes, uint48, utf8 } from "../../src/wire/bytes.js";
-import { ANNOUNCE, ANNOUNCE_RESET, REG, RegOp } from "../../src/wire/control.js";
+import { ANNOUNCE, REG, RegOp } from "../../src/wire/control.js";
 import { type EdgeBytes, encodeEdge } from "../../src/wire/edge.js";
 import { TREE_COUNT, TREE_DEPTH_MAX } from "../../src/wire/limits.js";
 import type { Host } from "../host.js";
@@ -69,7 +69,8 @@ function inventPath(host: Host, tree: number, random: Random): Uint8Array {
   const seq = 1 + random.below(1_000_000);
   const message = signedMessage(SignTag.HEARTBEAT, utf8(NETWORK_ID), Uint8Array.of(tree), uint48(seq));
   const signature = crypto.sign(message, root);
-  return ANNOUNCE.encode({ tree, flags: ANNOUNCE_RESET, root: root.publicKey, seq, signature, delayMs: 0, edges });
+  const kept = { keepPrefix: 0, keepSuffix: 0 };
+  return ANNOUNCE.encode({ tree, root: root.publicKey, seq, signature, delayMs: 0, ...kept, edges });
 }
 
 /** An edge whose two ends are both at hand. */

@@ -13,10 +13,10 @@ const FORGE_MS = 1_000;
 export const reportForger: Adversary = (host, network) => {
   repeat(host, network, FORGE_MS, () => {
     for (const [, end] of openLinks(host)) {
-      const tree = host.node!.router.trees.find(({ ancestry }) => (ancestry?.path.length ?? 0) > 1);
-      if (tree?.ancestry === undefined) return;
+      const tree = host.node!.router.trees.find(({ path }) => path.length > 1);
+      if (tree === undefined) return;
       host.note("reported a root as lost that is not its parent");
-      host.transmit(end, rootLost(host, tree.tree, tree.rootKey!, tree.seq, tree.ancestry.path.at(-1)!.bytes));
+      host.transmit(end, rootLost(host, tree.tree, tree.rootKey!, tree.seq, tree.path.at(-1)!));
     }
   });
 };
@@ -30,9 +30,9 @@ const SEQS_AHEAD = 100;
  */
 export const wolfCrier: Adversary = (host, network, random) => {
   repeat(host, network, CRY_MS, () => {
-    for (const { tree, rootKey, seq, ancestry } of host.node!.router.trees) {
-      if (rootKey === undefined || ancestry === undefined) continue;
-      const edge = ancestry.path[0]?.bytes;
+    for (const { tree, rootKey, seq, path } of host.node!.router.trees) {
+      if (rootKey === undefined) continue;
+      const edge = path[0];
       const isChild = edge !== undefined && equalBytes(edgeChild(edge), host.key);
       for (const [, end] of openLinks(host)) {
         if (isChild) {

@@ -1,4 +1,4 @@
-import { ANNOUNCE, ANNOUNCE_RESET, HEARTBEAT, REG } from "../../src/wire/control.js";
+import { ANNOUNCE, HEARTBEAT, REG } from "../../src/wire/control.js";
 import { Kind } from "../../src/wire/kinds.js";
 import { EDGE_BYTES } from "../../src/wire/limits.js";
 import type { Host } from "../host.js";
@@ -54,11 +54,10 @@ export const replayer: Adversary = (host, network, random) => {
 
 /** Announces its place in each tree without being asked. */
 function announceAnew(host: Host): void {
-  for (const { tree, ancestry } of host.node!.router.trees) {
+  for (const { tree, ancestry, path: edges } of host.node!.router.trees) {
     if (ancestry === undefined) continue;
-    const { root, seq, signature, path } = ancestry;
-    const edges = path.map(({ bytes }) => bytes);
-    const frame = ANNOUNCE.encode({ tree, flags: ANNOUNCE_RESET, root, seq, signature, delayMs: 0, edges });
+    const { root, seq, signature } = ancestry;
+    const frame = ANNOUNCE.encode({ tree, root, seq, signature, delayMs: 0, keepPrefix: 0, keepSuffix: 0, edges });
     for (const [, end] of openLinks(host)) host.transmit(end, frame.slice());
   }
 }

@@ -51,6 +51,7 @@ export class EdgeStore {
     this.#free = this.#links[LINKS * slot + NEXT]!;
     this.#bytes.set(edge, (slot - HEADS) * EDGE_BYTES);
     this.#links[LINKS * slot + UP] = above;
+    this.#links[LINKS * slot + FIRST] = 0;
     this.#hang(slot);
     return slot;
   }
@@ -108,7 +109,6 @@ export class EdgeStore {
   #hang(slot: number): void {
     const above = this.#links[LINKS * slot + UP]!;
     this.#links[LINKS * slot + NEXT] = this.#links[LINKS * above + FIRST]!;
-    this.#links[LINKS * slot + FIRST] = 0;
     this.#links[LINKS * above + FIRST] = slot;
   }
 

@@ -279,7 +279,7 @@ export class Node {
         this.#carrier.handleUnreachable(event.key, nowMs);
         break;
       case "probed":
-        this.#requests.handleProbed(event.request, event.answer);
+        this.#requests.handleProbed(event.request, event.answer, nowMs);
         break;
       default:
         this.#events.push(event);

@@ -6,14 +6,19 @@ import { ANYONE } from "../wire/probe.js";
 import type { NodeConfig } from "./config.js";
 import type { Hop, RequestEvent } from "./events.js";
 
+/** Three probes of a route stayed without an answer, which is worth as many of a session's timeouts as make it dead. */
+const DEAD_PTO_COUNT = 2;
+
 /** What somebody asked of this node about the mesh, until it is answered. */
 interface Request {
   readonly number: number;
   readonly type: RequestEvent["type"];
   readonly key: Uint8Array;
   readonly deadlineMs: number;
-  /** The route that is measured; undefined while it is searched for. */
+  /** The route that is, or was last, measured; undefined while the first is searched for. */
   route: Route | undefined;
+  /** A route was measured that did not lead there any more. */
+  isSecond: boolean;
   /** Probes that are out, by the router's number, and the hop that each measures. */
   readonly probes: Map<number, number>;
   readonly hops: (Hop | undefined)[];
@@ -55,6 +60,7 @@ export class Requests {
       key: key.slice(),
       deadlineMs,
       route: undefined,
+      isSecond: false,
       probes: new Map(),
       hops: [],
     };
@@ -75,7 +81,7 @@ export class Requests {
   }
 
   /** What the end of a probed route answered, undefined for nothing. */
-  handleProbed(probe: number, answer: RouteAnswer | undefined): void {
+  handleProbed(probe: number, answer: RouteAnswer | undefined, nowMs: number): void {
     const request = this.#probing.get(probe);
     if (request === undefined) return;
     this.#probing.delete(probe);
@@ -84,7 +90,9 @@ export class Requests {
     if (answer !== undefined) {
       request.hops[hop] = { key: answer.key, rttMs: answer.rttMs, port: request.route!.ports[hop]! };
     }
-    if (request.probes.size === 0) this.#finish(request, undefined);
+    if (request.probes.size > 0) return;
+    if (request.hops[request.route!.ports.length - 1] === undefined && !request.isSecond) this.#retry(request, nowMs);
+    else this.#finish(request, undefined);
   }
 
   handleTimeout(nowMs: number): void {
@@ -108,6 +116,14 @@ export class Requests {
     this.router.paths.findRoute(request.key, undefined, nowMs);
   }
 
+  /** The route was known from before and leads there no more: once, another is looked for. */
+  #retry(request: Request, nowMs: number): void {
+    const { paths } = this.router;
+    request.isSecond = true;
+    if (paths.route(request.key) === request.route) paths.handleRouteDoubt(request.key, DEAD_PTO_COUNT, nowMs);
+    this.#search(request, nowMs);
+  }
+
   #takeSearching(key: Uint8Array): Iterable<Request> {
     const name = toHex(key);
     const searching = this.#searching.get(name) ?? [];
@@ -118,11 +134,12 @@ export class Requests {
   /** A ping measures the whole route, a trace every beginning of it; a look-up takes what the search measured. */
   #measure(request: Request, route: Route, nowMs: number): void {
     request.route = route;
+    request.hops.length = 0;
     const hops = route.ports.length;
     if (request.type !== "lookup") {
       for (let hop = request.type === "ping" ? hops - 1 : 0; hop < hops; hop++) {
         const target = hop === hops - 1 ? request.key : ANYONE;
-        const probe = this.router.paths.probeRoute(route.ports.slice(0, hop + 1), target, nowMs);
+        const probe = this.router.paths.probeRoute(route.ports.slice(0, hop + 1), target, route.rttMs, nowMs);
         if (probe === 0) continue;
         this.#probing.set(probe, request);
         request.probes.set(probe, hop);

@@ -31,10 +31,15 @@ export interface PathConfig {
   /** Route ids remembered as reported broken. 120 bytes each: 0.5 MB. */
   readonly reportedMax: number;
 
-  /** Questions of this node that await an answer; half of them may be caused by others alone. At most 44 nonces each, 6 KB: 1.6 MB. */
+  /**
+   * Questions of this node that await an answer; half of them may be caused by others alone. As many searches that failed. At most 44
+   * nonces each, 6 KB: 3.2 MB.
+   */
   readonly inquiriesMax: number;
   /** How long each try of a question waits; as many tries as entries. */
   readonly tryMs: readonly number[];
+  /** So long after the last try of a search a reply to it is still taken. */
+  readonly replyMs: number;
   /** Nodes around from which a search begins as well, when three tries found nothing. */
   readonly detoursMax: number;
   /** Replies with a false signature after which a nonce is void. */
@@ -92,7 +97,8 @@ export const PATH_DEFAULTS: PathConfig = {
   reportedMax: 4_096,
 
   inquiriesMax: 256,
-  tryMs: [500, 500, 500, 500, 500, 500, 500],
+  tryMs: [500, 500, 500, 500, 500, 500, 1_500],
+  replyMs: 5_000,
   detoursMax: 8,
   badRepliesMax: 4,
 

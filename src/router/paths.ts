@@ -165,12 +165,13 @@ export class Paths {
   }
 
   /**
-   * Probes a route: is `target` at its end, or, with `ANYONE`, who is. Gives the number that the `probed` event will carry; 0 where
-   * too many questions are open or `ports` is empty: no event follows then.
+   * Probes a route: is `target` at its end, or, with `ANYONE`, who is; `rttMs` is the round trip to be expected, 0 where unknown. Gives
+   * the number that the `probed` event will carry; 0 where too many questions are open or `ports` is empty: no event follows then.
    */
-  probeRoute(ports: Uint16Array, target: Uint8Array, nowMs: number): number {
+  probeRoute(ports: Uint16Array, target: Uint8Array, rttMs: number, nowMs: number): number {
     if (ports.length === 0) return 0;
-    const inquiry = this.#probes.ask({ kind: "request", target: target.slice(), routes: [ports.slice()] }, nowMs);
+    const question = { kind: "request", target: target.slice(), routes: [ports.slice()], rttMs } as const;
+    const inquiry = this.#probes.ask(question, nowMs);
     if (inquiry === undefined) return 0;
     this.#requests.set(inquiry, ++this.#requestCount);
     return this.#requestCount;

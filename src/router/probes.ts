@@ -35,6 +35,8 @@ export class Inquiry {
   tryCount = 0;
   deadlineMs = 0;
   isAnswered = false;
+  /** A search that failed, of which replies still count: they may have a long way. */
+  isOver = false;
   readonly nonces: string[] = [];
 
   constructor(readonly question: Question) {}
@@ -49,7 +51,7 @@ export interface Answer {
   readonly back: Uint16Array;
   readonly rttMs: number;
   readonly locator: SignedLocator;
-  /** The question had its answer: this one shows another way. */
+  /** The question had its answer, or failed: this one shows another way. */
   readonly isLate: boolean;
 }
 
@@ -72,7 +74,7 @@ const DETOUR_FROM = 3;
 const DETOUR_EACH = 2;
 
 /** Tries of a question that is worth fewer than others. */
-const TRIES_MAX: Partial<Record<Question["kind"], number>> = { relocate: 1, spares: 2, offer: 1 };
+const TRIES_MAX: Partial<Record<Question["kind"], number>> = { check: 3, request: 3, relocate: 1, spares: 2, offer: 1 };
 
 /** One probe that is out. */
 interface Outstanding {
@@ -85,6 +87,8 @@ interface Outstanding {
 export class Probes {
   readonly #inquiries = new Set<Inquiry>();
   readonly #outstanding = new Map<string, Outstanding>();
+  /** Searches among the inquiries that are over. */
+  #overCount = 0;
   /** No deadline is earlier. */
   #nextMs = Number.POSITIVE_INFINITY;
 
@@ -99,7 +103,7 @@ export class Probes {
   /** Sends the first probes of a question; undefined where too many are open. */
   ask(question: Question, nowMs: number): Inquiry | undefined {
     const { inquiriesMax } = this.deps.config;
-    if (this.#inquiries.size >= (question.isForeign === true ? inquiriesMax / 2 : inquiriesMax)) {
+    if (this.#inquiries.size - this.#overCount >= (question.isForeign === true ? inquiriesMax / 2 : inquiriesMax)) {
       this.stats.inquiriesRefused++;
       return undefined;
     }
@@ -118,8 +122,8 @@ export class Probes {
       return undefined;
     }
     const { inquiry, sentMs } = outstanding;
-    const isLate = inquiry.isAnswered;
-    if (isLate && inquiry.question.routes?.length === 1) {
+    const isLate = inquiry.isAnswered || inquiry.isOver;
+    if (inquiry.isAnswered && inquiry.question.routes?.length === 1) {
       this.stats.repliesLate++;
       return undefined;
     }
@@ -150,12 +154,14 @@ export class Probes {
     for (const inquiry of this.#inquiries) {
       if (inquiry.deadlineMs > nowMs) {
         this.#nextMs = Math.min(this.#nextMs, inquiry.deadlineMs);
-      } else if (!inquiry.isAnswered && inquiry.tryCount < this.#triesMax(inquiry)) {
+      } else if (inquiry.isAnswered || inquiry.isOver) {
+        this.#forget(inquiry);
+      } else if (inquiry.tryCount < this.#triesMax(inquiry)) {
         this.#try(inquiry, nowMs);
         repeated.push(inquiry);
       } else {
-        this.#forget(inquiry);
-        if (!inquiry.isAnswered) failed.push(inquiry);
+        this.#fail(inquiry, nowMs);
+        failed.push(inquiry);
       }
     }
     return { repeated, failed };
@@ -215,7 +221,21 @@ export class Probes {
     else this.#outstanding.delete(nonce);
   }
 
+  /** No more is asked. To a search replies may still come that have a long way. */
+  #fail(inquiry: Inquiry, nowMs: number): void {
+    const { inquiriesMax, replyMs } = this.deps.config;
+    if (inquiry.question.kind !== "find" || this.#overCount >= inquiriesMax) {
+      this.#forget(inquiry);
+      return;
+    }
+    inquiry.isOver = true;
+    this.#overCount++;
+    inquiry.deadlineMs = nowMs + replyMs;
+    this.#nextMs = Math.min(this.#nextMs, inquiry.deadlineMs);
+  }
+
   #forget(inquiry: Inquiry): void {
+    if (inquiry.isOver) this.#overCount--;
     for (const nonce of inquiry.nonces) this.#outstanding.delete(nonce);
     this.#inquiries.delete(inquiry);
   }

@@ -210,3 +210,15 @@ t.test("a peer that never confirms a route gets no more than a handshake and a f
   t.ok(session!.stats.packetsReceived > 10);
   t.ok(session!.stats.packetsSent <= 4, `${session!.stats.packetsSent} packets`);
 });
+
+t.test("a ping by a route that leads nowhere any more looks for another, and a trace too", async (t) => {
+  const network = new Network({ seed: 1, graph: ring(6), crypto });
+  network.run(2_000);
+  t.ok(network.pings(0, 3));
+  const relay = network.askNow("trace", 0, network.key(3), 3_000)!.hops[1]!.key;
+  network.crash(network.hostOf(relay)!.index, true);
+  network.run(4_000);
+  const ping = network.askNow("ping", 0, network.key(3), 10_000);
+  t.match(ping, { ok: true, hops: 3 });
+  t.match(network.askNow("trace", 0, network.key(3), 10_000), { ok: true });
+});

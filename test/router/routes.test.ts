@@ -1,4 +1,5 @@
 import t from "tap";
+import { PATH_DEFAULTS } from "../../src/router/path-config.js";
 import type { PathEvent } from "../../src/router/paths.js";
 import type { Route } from "../../src/router/route.js";
 import { equalBytes } from "../../src/wire/bytes.js";
@@ -60,7 +61,7 @@ t.test("a key that nobody has is unreachable after the tries, and for a short ti
   const { paths, events } = mesh.nodes[0]!;
   const nobody = new Uint8Array(32).fill(5);
   paths.findRoute(nobody, undefined, 0);
-  mesh.run(3_499);
+  mesh.run(4_499);
   t.same(typesOf(events), []);
   mesh.run(2);
   t.same(typesOf(events), ["unreachable"]);
@@ -71,6 +72,27 @@ t.test("a key that nobody has is unreachable after the tries, and for a short ti
   mesh.run(1_000);
   paths.findRoute(nobody, undefined, mesh.nowMs);
   t.equal(paths.stats.probesSent, 28);
+});
+
+t.test("a reply that has a longer way than a search lasts is a route all the same, for a while", async (t) => {
+  const mesh = new StaticMesh(line(3), { config: { detoursMax: 0 } });
+  const { paths, events } = mesh.nodes[0]!;
+  const held: Uint8Array[] = [];
+  mesh.onFrame = (frame, _from, to) => {
+    if (to !== 0 || frame[1] !== Kind.PROBE_REPLY) return frame;
+    held.push(frame);
+    return undefined;
+  };
+  paths.findRoute(mesh.key(2), undefined, 0);
+  mesh.run(4_600);
+  t.same(typesOf(events), ["unreachable"]);
+  mesh.receive(0, held[0]!, mesh.portTo(0, 1));
+  t.same(typesOf(events), ["unreachable", "route"]);
+  t.equal(mesh.end(0, paths.route(mesh.key(2))!.ports), 2);
+  const unasked = mesh.nodes[0]!.dropsOf(DropReason.UNASKED);
+  mesh.run(PATH_DEFAULTS.replyMs);
+  mesh.receive(0, held[1]!, mesh.portTo(0, 1));
+  t.equal(mesh.nodes[0]!.dropsOf(DropReason.UNASKED), unasked + 1, "and no longer");
 });
 
 t.test("a search that finds nothing at once says so, once, and not where only others caused it", async (t) => {
@@ -128,7 +150,7 @@ t.test("a false way back is given up for a route that was searched for", async (
   paths.handleHint(mesh.key(0), Uint16Array.of(1, 99), 0);
   paths.handleHint(mesh.key(0), new Uint16Array(0), 0);
   paths.handleHint(mesh.key(0), new Uint16Array(128), 0);
-  mesh.run(3_400);
+  mesh.run(1_400);
   t.match(paths.route(mesh.key(0)), { isConfirmed: false });
   mesh.run(600);
   const route = paths.route(mesh.key(0))!;

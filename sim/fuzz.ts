@@ -95,10 +95,10 @@ export function drawSwarm(random: Random): Swarm {
   };
 }
 
-/** Runs one seed: safety while things fail, then liveness once they do not. */
-export function fuzz(seed: number, crypto: Crypto): FuzzResult {
+/** Runs one seed: safety while things fail, then liveness once they do not. `changes` stand in place of what the seed draws. */
+export function fuzz(seed: number, crypto: Crypto, changes: Partial<Swarm> = {}): FuzzResult {
   const random = new Random(seed);
-  const swarm = drawSwarm(random);
+  const swarm = { ...drawSwarm(random), ...changes };
   return new FuzzRun(seed, swarm, random, crypto).run();
 }
 

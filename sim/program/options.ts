@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "commander";
+import { drawSwarm, type Swarm } from "../fuzz.js";
+import { Random } from "../random.js";
 
 /** `7` or `1..100`. */
 export function seedRange(text: string): number[] {
@@ -14,4 +16,18 @@ export function seedRange(text: string): number[] {
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("a whole number");
   return Number(text);
+}
+
+/** Parts of a swarm, as JSON; null is for what is not there. */
+export function swarmChanges(text: string): Partial<Swarm> {
+  const known = Object.keys(drawSwarm(new Random(0)));
+  let changes: unknown;
+  try {
+    changes = JSON.parse(text);
+  } catch {
+    throw new InvalidArgumentError("JSON, in quotes");
+  }
+  if (typeof changes !== "object" || changes === null || Object.keys(changes).some((name) => !known.includes(name)))
+    throw new InvalidArgumentError(`an object with some of ${known.join(", ")}`);
+  return Object.fromEntries(Object.entries(changes).map(([name, value]) => [name, value ?? undefined]));
 }

@@ -11,6 +11,17 @@ const sim = (...args: string[]) =>
     env: { ...process.env, NODE_OPTIONS: "" },
   });
 
+/** The program with a deliberate fault in the code. */
+const withFault = (name: string, seeds: string, ...args: string[]) =>
+  spawnSync(
+    process.execPath,
+    [
+      ...["--import", `${ROOT}build/sim/program/mutant-register.js`, `${ROOT}build/sim/program/main.js`],
+      ...["fuzz", "--seeds", seeds, ...args],
+    ],
+    { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "", PINYON_SIM_MUTANT: name } },
+  );
+
 t.test(
   "a scenario from a file runs over a graph from a file, and leaves a report, a table and a summary",
   async (t) => {
@@ -39,19 +50,6 @@ t.test(
 );
 
 t.test("exit codes tell a crash from a broken rule, and both from a mistake on the command line", async (t) => {
-  const withFault = (name: string, seeds: string) =>
-    spawnSync(
-      process.execPath,
-      [
-        "--import",
-        `${ROOT}build/sim/program/mutant-register.js`,
-        `${ROOT}build/sim/program/main.js`,
-        "fuzz",
-        "--seeds",
-        seeds,
-      ],
-      { encoding: "utf8", env: { ...process.env, NODE_OPTIONS: "", PINYON_SIM_MUTANT: name } },
-    );
   t.equal(sim("fuzz", "--seeds", "44").status, 0);
   t.equal(sim("fuzz", "--seeds", "3..1").status, 2);
   const crash = withFault("canary: a timer throws", "44");
@@ -59,4 +57,19 @@ t.test("exit codes tell a crash from a broken rule, and both from a mistake on t
   t.match(crash.stdout, /seed 44 fails, at commit/);
   t.match(crash.stdout, /again: npm run sim -- fuzz --seeds 44/);
   t.equal(withFault("hops are not counted", "1").status, 10);
+});
+
+t.test("a seed that fails is shrunk, and the command that is printed fails in the same way", async (t) => {
+  const fault = "hops are not counted";
+  const { status, stdout } = withFault(fault, "1", "--shrink");
+  t.equal(status, 10);
+  const [whole, small] = stdout.split("the smallest found in");
+  const nodes = (text: string | undefined) => Number(/"nodes":(\d+)/.exec(text!)![1]);
+  t.ok(nodes(small) < nodes(whole), `${nodes(small)} nodes of ${nodes(whole)}`);
+  t.match(small, /"faults":0/);
+  const [, swarm] = /again: npm run sim -- fuzz --seeds 1 --swarm '(.*)'/.exec(small!)!;
+  const again = withFault(fault, "1", "--swarm", swarm!);
+  t.equal(again.status, 10);
+  t.equal(/hops at .*/.exec(again.stdout)![0], /hops at .*/.exec(small!)![0]);
+  t.match(sim("fuzz", "--seeds", "1", "--swarm", '{"node":3}'), { status: 2, stderr: /an object with some of graph/ });
 });

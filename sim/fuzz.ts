@@ -1,6 +1,7 @@
 import type { Crypto } from "../src/crypto/crypto.js";
 import { PATH_DEFAULTS } from "../src/router/path-config.js";
 import { equalBytes } from "../src/wire/bytes.js";
+import { TREE_COUNT } from "../src/wire/limits.js";
 import { FORWARDING, turn } from "./adversaries/all.js";
 import { Check } from "./checkers/check.js";
 import type { CheckContext, Violation } from "./checkers/checker.js";
@@ -16,6 +17,7 @@ import { Network } from "./network.js";
 import { Random } from "./random.js";
 import { partsOf } from "./random-graphs.js";
 import { Traffic } from "./traffic.js";
+import { walkInTree } from "./walk.js";
 
 /** What a seed is made of: a network, what goes over it, and what goes wrong. */
 export interface Swarm {
@@ -221,10 +223,20 @@ class FuzzRun {
       if (!isDone) this.#check.fail("reach", `${receivedBytes} of ${sizeBytes} bytes came from ${from} to ${to}`);
   }
 
+  /** Each tree alone leads from each node to each other. */
+  #walk(honest: readonly Host[]): void {
+    for (let tree = 0; tree < TREE_COUNT; tree++)
+      for (const from of honest)
+        for (const to of honest)
+          if (from !== to && walkInTree(this.#network, from, to, tree) === 0)
+            this.#check.fail("reach", `tree ${tree} does not lead from node ${from.index} to node ${to.index}`);
+  }
+
   /** Honest nodes open sessions with each other, and what they send arrives. A few at once: the links may be slow. */
   #reach(): void {
     const network = this.#network;
     const honest = network.hosts.filter((host) => this.#context.isHonest(host));
+    this.#walk(honest);
     const joined = new Set(this.#traffic.flows.map(({ from, to }) => pairOf(from, to)));
     for (let asked = 0; asked < Math.min(PAIRS_MAX, honest.length ** 2); asked += PAIRS_AT_ONCE) {
       const flows: Flow[] = [];

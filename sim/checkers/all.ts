@@ -3,9 +3,11 @@ import { circles } from "./circles.js";
 import { coordinates } from "./coordinates.js";
 import { counters } from "./counters.js";
 import { delivery } from "./delivery.js";
+import { fates } from "./fates.js";
 import { hops } from "./hops.js";
 import { idleTraffic } from "./idle-traffic.js";
 import { limits } from "./limits.js";
+import { locators } from "./locators.js";
 import { loops } from "./loops.js";
 import { ownPath } from "./own-path.js";
 import { queues } from "./queues.js";
@@ -27,7 +29,9 @@ export const CHECKERS: Readonly<Record<string, MakeChecker>> = {
   secrets,
   queues,
   limits,
+  locators,
   "idle-traffic": idleTraffic,
   views,
   counters,
+  fates,
 };

@@ -27,9 +27,17 @@ export const limits: MakeChecker = (context, fail): Checker => {
       if (isAmongHonest === true) fail(`node ${host.index} closed an honest node's link: ${CLOSE_TEXT[event.code]}`);
     },
     handleSecond() {
+      const isAllHonest = network.hosts.every((host) => context.isHonest(host));
       for (const { index, node } of honestNodes(context)) {
         const { config } = node!;
         const status = node!.status();
+        if (isAllHonest) {
+          const { repliesBad, locatorsBad, notesIgnored } = status.counters.paths;
+          if (repliesBad + locatorsBad + notesIgnored > 0)
+            fail(
+              `among honest nodes node ${index} refused ${repliesBad} replies, ${locatorsBad} locators and ${notesIgnored} notes`,
+            );
+        }
         const within = (what: string, value: number, max: number) => {
           if (value > max) fail(`node ${index} has ${value} ${what}, more than ${max}`);
         };

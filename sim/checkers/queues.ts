@@ -19,7 +19,7 @@ export const queues: MakeChecker = ({ network, isHonest }, fail): Checker => {
   let taking: Host | undefined;
   return {
     handleDelivery(host, _end, message) {
-      if (message[1] === Kind.DATA) taking = host;
+      if (message[1]! >= Kind.PROBE) taking = host;
     },
     handleSettled(host) {
       if (taking === host) check(host);

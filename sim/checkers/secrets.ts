@@ -1,6 +1,7 @@
 import { equalBytes } from "../../src/wire/bytes.js";
 import { dataDestination } from "../../src/wire/data.js";
 import { Kind } from "../../src/wire/kinds.js";
+import { probeTarget } from "../../src/wire/probe.js";
 import { PLAINTEXT_MARK } from "../flow.js";
 import type { Checker, MakeChecker } from "./checker.js";
 
@@ -11,11 +12,13 @@ const MARK = bufferOf(PLAINTEXT_MARK);
 export const secrets: MakeChecker = ({ frames, isHonest }, fail): Checker => ({
   handleDelivery(host, _end, message) {
     const record = frames.current;
-    if (record === undefined || message[1] !== Kind.DATA || !isHonest(record.source)) return;
+    if (record === undefined || !isHonest(record.source)) return;
     const view = bufferOf(message);
-    if (view.includes(MARK)) fail(`node ${host.index} sees what node ${record.source.index} sends`);
     const { key, index } = record.source;
-    if (!equalBytes(dataDestination(message), host.key) && view.includes(bufferOf(key)))
-      fail(`node ${host.index}, a relay, sees the key of node ${index}, a sender`);
+    const isData = message[1] === Kind.DATA;
+    if (isData && view.includes(MARK)) fail(`node ${host.index} sees what node ${index} sends`);
+    const destination = isData ? dataDestination(message) : probeTarget(message);
+    if (equalBytes(destination, host.key) || equalBytes(destination, key)) return;
+    if (view.includes(bufferOf(key))) fail(`node ${host.index}, a relay, sees the key of node ${index}, a sender`);
   },
 });

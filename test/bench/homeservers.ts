@@ -7,7 +7,7 @@ import type { Bench } from "./benchmark.js";
 import { makeNodes, startNodes } from "./mesh.js";
 import { Worker } from "./worker.js";
 
-const CHAIN: readonly Edge[] = [
+export const CHAIN: readonly Edge[] = [
   [0, 1],
   [2, 1],
 ];
@@ -21,11 +21,12 @@ export interface Homeservers {
   readonly direct: { readonly to: string; readonly port: number };
 }
 
-export async function openHomeservers(bench: Bench, place?: Place): Promise<Homeservers> {
+/** The nodes run at once, unless `waits`: then `startNodes` is the caller's. */
+export async function openHomeservers(bench: Bench, place?: Place, waits = false): Promise<Homeservers> {
   const nodes = await makeNodes(bench, { nodeCount: 3, edges: CHAIN, ...(place && { place }) });
   const [first, , last] = nodes as [MeshNode, MeshNode, MeshNode];
   const [a, b] = [await beside(bench, first, place?.prefix(0)), await beside(bench, last, place?.prefix(2))];
-  await startNodes(nodes);
+  if (!waits) await startNodes(nodes);
   return { a: a.worker, nodes, byMesh: { to: last.name }, direct: { to: last.name, port: b.port } };
 }
 

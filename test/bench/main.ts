@@ -9,12 +9,14 @@ import { Ends } from "../e2e/ends.js";
 import type { Bench, Benchmark, Outcome } from "./benchmark.js";
 import { body } from "./body.js";
 import { bulk } from "./bulk.js";
+import { fair } from "./fairness.js";
 import { puts } from "./puts.js";
 import { relay } from "./relay.js";
+import { slowLink } from "./slow-link.js";
 import { formatRow, type Row, rowOf } from "./table.js";
 
 /** In the order of the table. */
-const BENCHMARKS: readonly Benchmark[] = [relay, bulk, body, puts];
+const BENCHMARKS: readonly Benchmark[] = [relay, bulk, body, puts, slowLink, fair];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,
@@ -58,6 +60,8 @@ async function measure(): Promise<Row[]> {
 /** One that breaks does not keep the others from being measured: its lines are missed. */
 async function runOne(benchmark: Benchmark): Promise<Readonly<Record<string, Outcome>>> {
   const ends = new Ends();
+  const stop = () => void ends.end().finally(() => process.exit(130));
+  process.once("SIGINT", stop).once("SIGTERM", stop);
   const bench: Bench = {
     tell: (text) => console.error(text),
     node: [...BARE_NODE, ...profiling(options.profile)],
@@ -68,6 +72,7 @@ async function runOne(benchmark: Benchmark): Promise<Readonly<Record<string, Out
     return await benchmark.run(bench);
   } finally {
     await ends.end();
+    process.off("SIGINT", stop).off("SIGTERM", stop);
   }
 }
 

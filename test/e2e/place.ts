@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createServer } from "node:net";
-import type { Test } from "tap";
+import type { Owner } from "./mesh.js";
 
 /** Two nodes by their index, linked: the first dials the second. */
 export type Edge = readonly [from: number, to: number];
@@ -18,6 +18,12 @@ export interface Place {
   listen(node: number): { readonly host: string; readonly port: number };
   /** Where one node reaches another that it has an edge to. */
   address(edge: Edge): { readonly host: string; readonly port: number };
+}
+
+/** A place whose links can be made slow. */
+export interface Namespaces extends Place {
+  /** Lets through so much of an edge, each way, and holds back what takes `queueMs` at most. */
+  slow(edge: Edge, bitsPerS: number, queueMs: number): void;
 }
 
 /** All nodes on this host, on free ports of loopback. */
@@ -59,7 +65,7 @@ let meshCount = 0;
  * Each node in a network namespace of its own; an edge is a pair of virtual network cards between two of them, and nothing else
  * connects them. They go with the test.
  */
-export async function namespaces(t: Test, nodeCount: number, edges: readonly Edge[]): Promise<Place> {
+export async function namespaces(t: Owner, nodeCount: number, edges: readonly Edge[]): Promise<Namespaces> {
   const mesh = meshCount++;
   const nameOf = (node: number) => `pinyon-${process.pid}-${mesh}-${node}`;
   const hostOf = (edge: number, end: 1 | 2) => `10.77.${edge}.${end}`;
@@ -84,6 +90,13 @@ export async function namespaces(t: Test, nodeCount: number, edges: readonly Edg
     prefix: (node) => ["ip", "netns", "exec", nameOf(node)],
     listen: () => ({ host: "0.0.0.0", port: 18_100 }),
     address: (edge) => ({ host: hostOf(edgeNumber(edge), 2), port: 18_100 }),
+    slow: (edge, bitsPerS, queueMs) => {
+      const limits = ["rate", `${bitsPerS}bit`, "burst", "16kb", "latency", `${queueMs}ms`];
+      for (const [end, node] of edge.entries()) {
+        const card = `pe${edgeNumber(edge)}${"ab"[end]}`;
+        execFileSync("ip", ["netns", "exec", nameOf(node), "tc", "qdisc", "add", "dev", card, "root", "tbf", ...limits]);
+      }
+    },
   };
 }
 

@@ -6,6 +6,7 @@ import { configPath } from "../../../src/daemon/state-folder.js";
 import { chooseCrypto } from "../../../src/driver/choose-crypto.js";
 import type { OverlaySession } from "../../../src/driver/overlay-session.js";
 import { nameToKey } from "../../../src/wire/name.js";
+import { pause } from "../figures.js";
 import { Flow, Meter } from "./flow.js";
 import { serve } from "./serve.js";
 
@@ -40,8 +41,15 @@ serve({
   /** Bytes a second that come in from each sender. */
   measure: ({ durationMs }: { durationMs: number }) =>
     Promise.all([...meters.values()].map((meter) => meter.measure(durationMs))),
-  ping: async ({ to }: { to: string }) => {
-    const { ok, rttMs } = await daemon.overlay.ping(nameToKey(to)!);
-    return ok ? rttMs : undefined;
+  /** How long pings take, in ms, each some time after the answer to the last. */
+  pings: async ({ to, durationMs, gapMs }: { to: string; durationMs: number; gapMs: number }) => {
+    const taken: number[] = [];
+    for (const endMs = performance.now() + durationMs; performance.now() < endMs; await pause(gapMs)) {
+      const startMs = performance.now();
+      const { ok } = await daemon.overlay.ping(nameToKey(to)!);
+      // One that is not answered took at least this long.
+      taken.push(ok ? performance.now() - startMs : durationMs);
+    }
+    return taken;
   },
 });

@@ -4,12 +4,17 @@
  */
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request } from "node:http";
+import { pause } from "../figures.js";
 import { serve } from "./serve.js";
 
 const [name = "", port, nodePort, secret] = process.argv.slice(2);
 const TRANSACTION = JSON.stringify({ origin: name, pdus: [], edus: [], padding: "" });
 const BODY = JSON.stringify({ ...JSON.parse(TRANSACTION), padding: "x".repeat(1_024 - TRANSACTION.length) });
 const CHUNK = Buffer.alloc(64 * 1024, "media ");
+const ENDLESS_BYTES = 500e6;
+/** For a body to take all that it can get. */
+const SETTLE_MS = 2_000;
+const FIRST_MS = 20_000;
 const SIGNATURE = `${"A".repeat(85)}A`;
 /** More connections than requests at once. */
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
@@ -78,6 +83,14 @@ async function put(way: Way): Promise<number> {
   return performance.now() - startMs;
 }
 
+async function putMany(way: Way, count: number, gapMs: number): Promise<number[]> {
+  const latencies: number[] = [];
+  for (let i = 0; i < count; i++, await pause(gapMs)) latencies.push(await put(way));
+  return latencies;
+}
+
+const download = (sizeBytes: number) => `/_matrix/federation/v1/media/download/${sizeBytes}`;
+
 async function textOf(answer: IncomingMessage): Promise<string> {
   let text = "";
   for await (const chunk of answer) text += chunk;
@@ -99,18 +112,38 @@ serve({
     return (1_000 * count) / (performance.now() - startMs);
   },
   /** How long each of some PUTs takes, in ms, the next one so long after the last. */
-  latencies: async ({ count, gapMs, ...way }: Way & { count: number; gapMs: number }) => {
-    const latencies: number[] = [];
-    for (let i = 0; i < count; i++) {
-      latencies.push(await put(way));
-      await new Promise((resolve) => setTimeout(resolve, gapMs));
-    }
+  latencies: ({ count, gapMs, ...way }: Way & { count: number; gapMs: number }) => putMany(way, count, gapMs),
+  /** The same while a body comes that is too long to end meanwhile. */
+  besideBody: async ({ count, gapMs, ...way }: Way & { count: number; gapMs: number }) => {
+    const answer = await ask(way, "GET", download(ENDLESS_BYTES));
+    answer.resume().on("error", () => {});
+    await pause(SETTLE_MS);
+    const latencies = await putMany(way, count, gapMs);
+    answer.destroy();
     return latencies;
+  },
+  /** Begins a download, reads its first bytes and none after them for so long. */
+  standStill: async ({ sizeBytes, durationMs, ...way }: Way & { sizeBytes: number; durationMs: number }) => {
+    const answer = await ask(way, "GET", download(sizeBytes));
+    answer.on("error", () => {});
+    await pause(durationMs);
+    answer.destroy();
+  },
+  /** Asks until one PUT is answered with 200. */
+  firstPut: async (way: Way) => {
+    for (const endMs = performance.now() + FIRST_MS; ; await pause(5)) {
+      const isAnswered = await put(way).then(
+        () => true,
+        () => false,
+      );
+      if (isAnswered) return;
+      if (performance.now() > endMs) throw new Error("no PUT was answered");
+    }
   },
   /** How long a download of so many bytes takes, in ms. */
   download: async ({ sizeBytes, ...way }: Way & { sizeBytes: number }) => {
     const startMs = performance.now();
-    const answer = await ask(way, "GET", `/_matrix/federation/v1/media/download/${sizeBytes}`);
+    const answer = await ask(way, "GET", download(sizeBytes));
     let got = 0;
     answer.on("data", (chunk: Buffer) => {
       got += chunk.length;

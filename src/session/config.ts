@@ -19,7 +19,7 @@ export interface SessionConfig {
   readonly receiveMemoryBytesMax: number;
   /** Separate pieces of a stream that are held out of order: 16 bytes each. A packet that makes one more is dropped unacknowledged. */
   readonly receiveRangesMax: number;
-  /** Bytes taken from `write` before they are sent: one congestion window, and no more than this much memory per stream. */
+  /** Bytes taken from `write` before they are sent: what goes out in 10 ms, and no more than this much memory per stream. */
   readonly sendAheadBytesMax: number;
   /** Largest congestion window: what is in flight is held until acknowledged, so this much memory a session. */
   readonly congestionWindowBytesMax: number;

@@ -43,6 +43,8 @@ export interface ExchangeListener {
   handleNote(bytes: Uint8Array): void;
 }
 
+/** What is taken of `write` before it is sent, at the speed of one congestion window a round trip, in ms. */
+const SEND_AHEAD_MS = 10;
 /** Pieces of streams in one packet, so that what is remembered of it is bounded. */
 const PIECES_MAX = 8;
 
@@ -285,9 +287,11 @@ export class Exchange implements PacketFates {
     return this.#sends[0].hasWork || this.#sends[1].hasWork;
   }
 
-  /** No more is taken ahead than one congestion window: what waits here is overtaken by nothing. */
+  /** What waits here is overtaken by nothing: no more is taken ahead than goes out soon, and two packets, so that one is always there. */
   get #sendAheadBytes(): number {
-    return Math.min(this.#config.sendAheadBytesMax, Math.floor(this.recovery.windowBytes));
+    const { windowBytes, packetBytes, rtt } = this.recovery;
+    const soonBytes = Math.max((windowBytes / rtt.smoothedMs) * SEND_AHEAD_MS, 2 * packetBytes);
+    return Math.floor(Math.min(soonBytes, windowBytes, this.#config.sendAheadBytesMax));
   }
 
   #handleFrame(type: number, bytes: Uint8Array, largestSent: number, nowMs: number): number {

@@ -15,7 +15,12 @@ const PING_GAP_MS = 20;
 /** Eight streams through one relay to one receiver. */
 export const fair: Benchmark = {
   lines: [
-    { name: "fairness", what: "8 bulk streams from 8 senders by one relay, Jain's index", unit: "of 1", target: { atLeast: 0.95 } },
+    {
+      name: "fairness",
+      what: "8 bulk streams from 8 senders by one relay, Jain's index",
+      unit: "of 1",
+      target: { atLeast: 0.95 },
+    },
     { name: "fair-ping", what: "ping beside them, p99, over 5 times the idle one", unit: "ms", target: { atMost: 20 } },
   ],
 

@@ -23,7 +23,12 @@ export const slowLink: Benchmark = {
       unit: "ms",
       target: { atMost: 250 },
     },
-    { name: "slow-bulk", what: "bulk stream on a link of 10 Mbit/s, share of the link", unit: "of it", target: { atLeast: 0.9 } },
+    {
+      name: "slow-bulk",
+      what: "bulk stream on a link of 10 Mbit/s, share of the link",
+      unit: "of it",
+      target: { atLeast: 0.9 },
+    },
     { name: "slow-ping", what: "ping beside it, p99", unit: "ms", target: { atMost: 60 } },
   ],
 

@@ -94,7 +94,19 @@ export async function namespaces(t: Owner, nodeCount: number, edges: readonly Ed
       const limits = ["rate", `${bitsPerS}bit`, "burst", "16kb", "latency", `${queueMs}ms`];
       for (const [end, node] of edge.entries()) {
         const card = `pe${edgeNumber(edge)}${"ab"[end]}`;
-        execFileSync("ip", ["netns", "exec", nameOf(node), "tc", "qdisc", "add", "dev", card, "root", "tbf", ...limits]);
+        execFileSync("ip", [
+          "netns",
+          "exec",
+          nameOf(node),
+          "tc",
+          "qdisc",
+          "add",
+          "dev",
+          card,
+          "root",
+          "tbf",
+          ...limits,
+        ]);
       }
     },
   };

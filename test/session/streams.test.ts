@@ -135,7 +135,7 @@ t.test("what is taken ahead is at most a congestion window, and told when there 
   const pair = Pair.connected();
   const session = pair.a.session!;
   const taken = session.write(0, new Uint8Array(10_000_000), pair.nowMs);
-  t.equal(taken, Math.floor(session.windowBytes));
+  t.ok(taken >= 2_400 && taken <= session.windowBytes, `${taken} bytes`);
   t.equal(session.write(0, new Uint8Array(1), pair.nowMs), 0);
   let writable = 0;
   pair.a.onEvent = (event) => {

@@ -12,6 +12,7 @@ import {
   WAKE_TRIES_MAX,
   WOKEN_FOR_MS,
 } from "../../src/federation/config.js";
+import { until } from "../link/until.js";
 import { inventName, WakingWorld } from "./waking.js";
 
 const FIVE_MINUTES_MS = OWED_BACK_OFF.maxMs;
@@ -35,6 +36,7 @@ t.test("a server that owes a wake-up is looked for, more and more rarely, until 
   t.ok(late >= 9 && late <= 21, `${late} in ten times five more`);
   await b.start();
   await world.passUntil(() => a.woken.length > 0, FIVE_MINUTES_MS + 1_000);
+  await until("both have heard of it", () => a.stats.wakeUpsAsked === 1 && b.stats.wakeUpsSent === 1);
   t.match(a.woken, [{ by: b.name }]);
   t.equal(a.stats.wakeUpsAsked, 1);
   t.equal(b.stats.wakeUpsSent, 1);

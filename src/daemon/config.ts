@@ -141,6 +141,12 @@ export const ConfigSchema = z
       .describe(
         "The homeserver beside the node; `pinyon homeserver connect` writes this. Unset: the node serves none.",
       ),
+    classic: z
+      .enum(["off", "direct"], { error: "one of off, direct" })
+      .default("off")
+      .describe(
+        "How the homeserver reaches servers outside of the mesh, those of the classic federation: `direct` over this machine's Internet connection, as the Matrix specification says; `off` not at all.",
+      ),
     leaf: z
       .boolean({ error: "true or false" })
       .default(false)
@@ -180,7 +186,7 @@ export const ConfigSchema = z
 type ConfigText = z.output<typeof ConfigSchema>;
 
 /** A config file's content, with its texts read. */
-export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | "suffix"> {
+export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | "suffix" | "classic"> {
   readonly network: {
     readonly id: string;
     readonly secret: string | undefined;

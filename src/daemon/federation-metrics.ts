@@ -9,6 +9,12 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       outboundAnswers: "Those that were passed on and answered.",
       inboundRequests: "Requests of other servers to the homeserver.",
       inboundAnswers: "Those that were passed on and answered.",
+      classicConnections: "Connections made to classic servers.",
+      classicAddressesRefused:
+        "Addresses of classic servers to which no connection is made: private ones, and their like.",
+      wellKnownLookups: "Names of classic servers looked up by well-known.",
+      wellKnownFailures: "Those of which nothing was learned.",
+      wellKnownEvictions: "What was learned so and forgotten because there was too much.",
       connectionsRefused: "Connections of the homeserver that were not taken because there were too many.",
       tlsFailures: "TLS handshakes of the homeserver that failed.",
       certificateEvictions: "Certificates for tunnels forgotten because there were too many.",

@@ -28,12 +28,14 @@ export interface FederationParts {
 export async function openFederation(parts: FederationParts): Promise<Federation> {
   const { folder, config, name, seed, overlay, timers, warn, onFault } = parts;
   const { homeserver } = config;
+  if (config.classic !== "off" && NO_DNS.test(name)) warn(NO_WAY_BACK);
   try {
     return await Federation.start({
       name,
       seed,
       overlay,
       homeserver,
+      classic: config.classic === "direct" ? {} : undefined,
       keyFolder: join(folder, "keys"),
       caFiles: {
         read: (file) => readIfThere(join(folder, file)),
@@ -48,6 +50,11 @@ export async function openFederation(parts: FederationParts): Promise<Federation
     throw startError(error, parts);
   }
 }
+
+/** A name that is in no DNS. */
+const NO_DNS = /\.alt$/;
+const NO_WAY_BACK =
+  "`classic` lets the homeserver ask servers outside of the mesh, and none of them can find a server whose name ends in `.alt`: they refuse what it signs";
 
 /** What the system was asked for where an address cannot be listened on. */
 const LISTEN_CALLS: readonly unknown[] = ["listen", "bind", "getaddrinfo"];

@@ -53,6 +53,8 @@ export const REFUSALS_MAX = 100;
 export const METHOD_BYTES_MAX = 24;
 /** Silence after which a probe of TCP finds out whether the homeserver's end of a connection still exists, in ms. */
 export const TCP_PROBE_MS = 30_000;
+/** Time without a byte in a tunnel to a classic server, in ms: no less than the wait for the head of an answer, which this node does not see. */
+export const TUNNEL_IDLE_MS = HEAD_TIMEOUT_MS;
 /** Certificates for tunnels that are kept, one a server: some 100 KB each. */
 export const CERTIFICATES_MAX = 200;
 

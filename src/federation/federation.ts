@@ -1,7 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Duplex } from "node:stream";
 import { nameToKey } from "../wire/name.js";
+import { DirectNetwork, type MachineNetwork } from "./classic/network.js";
+import { ClassicServers } from "./classic/servers.js";
+import type { Authorities } from "./classic/tls.js";
 import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
+import { FederationError } from "./errors.js";
 import { Homeserver } from "./homeserver.js";
 import { Inbound } from "./inbound.js";
 import { KeyFolder } from "./key-folder.js";
@@ -27,6 +32,8 @@ export interface FederationOptions {
   readonly overlay: FederationOverlay;
   /** Undefined where the node serves none: then others are told so. */
   readonly homeserver: HomeserverOptions | undefined;
+  /** The way to classic servers; undefined where they are not asked. */
+  readonly classic: ClassicWay | undefined;
   /** A folder for the key responses of other servers. */
   readonly keyFolder: string;
   readonly caFiles: LocalCaFiles;
@@ -48,12 +55,21 @@ export interface HomeserverOptions {
   readonly fastRetries: boolean;
 }
 
+/** How classic servers are reached: from this machine, by default. */
+export interface ClassicWay {
+  readonly machine?: MachineNetwork;
+  /** The authorities of their certificates; undefined: those that the platform brings. */
+  readonly authorities?: Authorities;
+}
+
 /** Matrix federation of one homeserver with those beside other nodes, under this node's name. */
 export class Federation {
   readonly homeserver: Homeserver | undefined;
   readonly #options: FederationOptions;
   readonly #signer: Signer;
   readonly #servers: Servers;
+  readonly #network: DirectNetwork | undefined;
+  readonly #classic: ClassicServers | undefined;
   readonly #reachability: Reachability;
   readonly #wakeUps: WakeUps;
   readonly #inbound: Inbound;
@@ -83,12 +99,23 @@ export class Federation {
     readonly stats: FederationStats,
     keyFolder: KeyFolder,
   ) {
-    const { name, seed, overlay, homeserver, keptWakeUps, timers, random, onFault } = options;
+    const { name, seed, overlay, homeserver, classic, keptWakeUps, timers, random, onFault } = options;
     this.#options = options;
     this.#signer = new Signer(seed, name);
     this.homeserver = homeserver && new Homeserver(homeserver.url, timers);
     const reachability = new Reachability({ timers, random, stats });
-    this.#servers = new Servers(overlay, reachability, stats, timers);
+    this.#servers = new Servers(overlay, reachability, timers);
+    this.#network = classic && new DirectNetwork(stats, timers, classic.machine);
+    this.#classic =
+      this.#network &&
+      new ClassicServers({
+        network: this.#network,
+        authorities: classic?.authorities,
+        reachability,
+        stats,
+        timers,
+        random,
+      });
     const wakeUps = new WakeUps({
       overlay,
       timers,
@@ -105,6 +132,7 @@ export class Federation {
     this.#outbound = new Outbound({
       name,
       servers: this.#servers,
+      classic: this.#classic,
       keys: new KeyResponses({ files: keyFolder, stats, wallMs: Date.now }),
       reachability,
       wakeUps,
@@ -155,6 +183,7 @@ export class Federation {
     await this.#wakeUps.stop();
     this.homeserver?.stop();
     await this.#listener?.close();
+    this.#classic?.stop();
   }
 
   async #open(): Promise<void> {
@@ -168,9 +197,15 @@ export class Federation {
       secret,
       handler: (outbound) => this.#handleOutbound(outbound),
       certificateOf: (name) => ca.secureContext(name),
+      connectClassic: (host, port) => this.#connectClassic(host, port),
       stats: this.stats,
       timers,
     });
+  }
+
+  async #connectClassic(host: string, port: number): Promise<Duplex> {
+    if (this.#network === undefined) throw new FederationError("PINYON_CLASSIC_NAME", host);
+    return this.#network.open(host, port);
   }
 
   #handleOutbound(outbound: OutboundRequest): void {

@@ -38,7 +38,8 @@ export class Homeserver {
 
   /** Asks it. Where it is down, it is looked for until it is back. */
   request(head: RequestHead): Passage {
-    const passage = http1Passage(this.#address, this.#agent, head);
+    const where = "path" in this.#address ? { socketPath: this.#address.path } : this.#address;
+    const passage = http1Passage({ ...where, agent: this.#agent }, head);
     passage.answer.catch((error: unknown) => {
       if (error instanceof FederationError && error.code === "PINYON_HOMESERVER") this.#poll();
     });

@@ -1,8 +1,8 @@
 import {
-  type Agent,
   type ClientRequest,
   type IncomingMessage,
   type OutgoingHttpHeaders,
+  type RequestOptions,
   request,
   type ServerResponse,
 } from "node:http";
@@ -10,7 +10,6 @@ import type { Duplex } from "node:stream";
 import { answerError } from "./answer-error.js";
 import { FederationError } from "./errors.js";
 import { type Answer, bodyError, type Passage, type Question, type RequestHead } from "./exchange.js";
-import type { ListenAddress } from "./listen-address.js";
 
 /** A request that a homeserver made over HTTP/1.1. */
 export function http1Question(incoming: IncomingMessage, response: ServerResponse): Question {
@@ -29,11 +28,13 @@ export function http1Question(incoming: IncomingMessage, response: ServerRespons
   };
 }
 
+/** The connection on which a homeserver is asked, or who makes one. */
+export type Http1Way = Pick<RequestOptions, "agent" | "createConnection" | "host" | "port" | "socketPath">;
+
 /** A request to a homeserver over HTTP/1.1. */
-export function http1Passage(address: ListenAddress, agent: Agent, head: RequestHead): Passage {
+export function http1Passage(way: Http1Way, head: RequestHead): Passage {
   const { method, path } = head;
-  const where = "path" in address ? { socketPath: address.path } : address;
-  return new Http1Passage(request({ ...where, agent, method, path, headers: framed(head) }));
+  return new Http1Passage(request({ ...way, method, path, headers: framed(head) }));
 }
 
 class Http1Passage implements Passage {

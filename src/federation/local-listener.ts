@@ -11,10 +11,12 @@ import {
   REFUSALS_MAX,
   REQUEST_HEAD_TIMEOUT_MS,
   TCP_PROBE_MS,
+  TUNNEL_IDLE_MS,
 } from "./config.js";
 import { takeCredential } from "./credential.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { checkRawHeaders, headerValues } from "./headers.js";
+import { join } from "./join.js";
 import { addressOf, type ListenAddress, listenOn } from "./listen-address.js";
 import type { Timers } from "./overlay.js";
 import { parseTarget, type RequestTarget, readFirstBytes, TLS_PORTS } from "./request-line.js";
@@ -23,7 +25,7 @@ import { confirmTunnel, parseTunnelTarget, startTls } from "./tls-front.js";
 
 /** A request of the homeserver to another server. */
 export interface OutboundRequest {
-  /** The server's name as the homeserver wrote it, without port: whether it is one of the overlay is not known yet. */
+  /** The server's name as the homeserver wrote it: whether it is one of the overlay is not known yet. */
   readonly destination: string;
   /** Path and query, byte for byte; begins with "/". */
   readonly path: string;
@@ -40,6 +42,8 @@ export interface LocalListenerOptions {
   readonly handler: (outbound: OutboundRequest) => void;
   /** The certificate with which a tunnel to `name` is answered. */
   readonly certificateOf: (name: string) => Promise<SecureContext>;
+  /** A connection to a host of the Internet; rejects with a `FederationError`. */
+  readonly connectClassic: (host: string, port: number) => Promise<Duplex>;
   readonly stats: FederationStats;
   readonly timers: Timers;
 }
@@ -55,6 +59,14 @@ interface Connection {
   response?: ServerResponse;
 }
 
+/** A tunnel that can begin. */
+interface TunnelStart {
+  /** Once the homeserver was told that it stands. */
+  readonly begin: (socket: Socket, connection: Connection) => void;
+  /** The homeserver is gone. */
+  readonly cancel: () => void;
+}
+
 /** Where a Matrix server says under which name and port it is served. */
 const WELL_KNOWN_PATH = "/.well-known/matrix/server";
 
@@ -66,7 +78,8 @@ const WELL_KNOWN_PATH = "/.well-known/matrix/server";
  * 2. the first bytes: a scheme that HTTP does not know is made one that it does
  * 3. the head of a request: the credential, the target
  * 4. a request to a server: `handler`, and the connection closes after the answer; or
- * 5. CONNECT to a server: TLS, and in it requests to that server, as many as come: `handler`
+ * 5. CONNECT to a server of the overlay: TLS, and in it requests to that server, as many as come: `handler`; or
+ * 6. CONNECT to another server: its bytes, both ways
  *
  * What is refused gets an answer in JSON, and is counted by its code in `stats.outboundErrors`.
  */
@@ -187,18 +200,36 @@ export class LocalListener {
       if (connection.tunnelTo !== undefined) throw new FederationError("PINYON_CONNECT_TARGET", "a tunnel in a tunnel");
       this.#checkCredential(request);
       checkHead(request);
-      const name = parseTunnelTarget(request.url!);
-      const secureContext = await this.#options.certificateOf(name);
-      if (socket.destroyed || socket.writableEnded) return;
-      connection.tunnelTo = name;
+      const target = parseTunnelTarget(request.url!);
+      const start = "name" in target ? await this.#overlayTunnel(target.name) : await this.#classicTunnel(target);
+      if (socket.destroyed || socket.writableEnded) return start.cancel();
       // What the client sent ahead of the answer is the beginning of TLS.
       socket.unshift(head);
       confirmTunnel(socket, request.httpVersion);
-      const onSecure = (secured: Socket) => this.#serveHttp(secured, connection);
-      startTls(socket, { name, secureContext }, onSecure, () => this.#options.stats.tlsFailures++);
+      start.begin(socket, connection);
     } catch (error) {
       this.#refuseOn(socket, federationErrorOf(error));
     }
+  }
+
+  async #overlayTunnel(name: string): Promise<TunnelStart> {
+    const secureContext = await this.#options.certificateOf(name);
+    const begin = (socket: Socket, connection: Connection) => {
+      connection.tunnelTo = name;
+      const onSecure = (secured: Socket) => this.#serveHttp(secured, connection);
+      startTls(socket, { name, secureContext }, onSecure, () => this.#options.stats.tlsFailures++);
+    };
+    return { begin, cancel: () => {} };
+  }
+
+  async #classicTunnel({ host, port }: { host: string; port: number }): Promise<TunnelStart> {
+    const { connectClassic, timers } = this.#options;
+    const classic = await connectClassic(host, port);
+    const begin = (socket: Socket, connection: Connection) => {
+      connection.cancelDeadline();
+      void join(socket, classic, TUNNEL_IDLE_MS, timers);
+    };
+    return { begin, cancel: () => void classic.destroy() };
   }
 
   /** Bytes that are no HTTP, or a connection that broke. */

@@ -1,4 +1,6 @@
 import { isServerName } from "../wire/name.js";
+import { CLASSIC_REQUESTS_MAX } from "./classic/config.js";
+import type { ClassicServers } from "./classic/servers.js";
 import { KEPT_KEY_TIMEOUT_MS, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, OUTBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
@@ -14,12 +16,14 @@ import type { FederationStats } from "./stats.js";
 import type { WakeUps } from "./wake-ups.js";
 import { askWhole, readWhole, type WholeAnswer } from "./whole.js";
 import { within } from "./within.js";
-import { formatXMatrix, readXMatrix, requireParties, type XMatrix } from "./x-matrix.js";
+import { formatXMatrix, readXMatrix, requireParties } from "./x-matrix.js";
 
 export interface OutboundOptions {
   /** This node's server name. */
   readonly name: string;
   readonly servers: Servers;
+  /** Undefined where the node asks no servers but those of the overlay. */
+  readonly classic: ClassicServers | undefined;
   readonly keys: KeyResponses;
   readonly reachability: Reachability;
   readonly wakeUps: WakeUps;
@@ -34,14 +38,18 @@ export interface OutboundOptions {
 interface Outgoing {
   readonly kind: PathKind;
   readonly destination: string;
+  /** Who finds the destination. */
+  readonly servers: Pick<Servers, "open">;
+  readonly isClassic: boolean;
   readonly head: RequestHead;
   readonly question: Question;
 }
 
-/** What the homeserver asks of other servers: checked, and passed to the node whose key the server's name holds. */
+/** What the homeserver asks of other servers: checked, and passed to the node whose key the server's name holds, or to a classic server. */
 export class Outbound {
   readonly #options: OutboundOptions;
   #open = 0;
+  #openClassic = 0;
 
   constructor(options: OutboundOptions) {
     this.#options = options;
@@ -68,30 +76,51 @@ export class Outbound {
 
   #check({ destination, path, request }: OutboundRequest, question: Question): Outgoing {
     const { method = "", rawHeaders } = request;
-    if (!isServerName(destination)) throw new FederationError("PINYON_CLASSIC_NAME", destination);
+    const isClassic = !isServerName(destination);
+    const servers = isClassic ? this.#options.classic : this.#options.servers;
+    if (servers === undefined) throw new FederationError("PINYON_CLASSIC_NAME", destination);
     if (destination === this.#options.name) throw new FederationError("PINYON_DESTINATION", "it is this server itself");
     const { kind, isSigned } = classify(method, path);
     if (kind === "wake") throw new FederationError("PINYON_PATH");
     const authorization = headerValues(rawHeaders, "authorization");
     const signatures = isSigned || authorization.length > 0 ? readXMatrix(authorization) : [];
     requireParties(signatures, this.#options.name, destination);
-    const headers = { ...passRequestHeaders(rawHeaders), ...xMatrixHeader(signatures) };
-    return { kind, destination, head: { method, path, headers, hasBody: question.hasBody }, question };
+    // Another node takes what is signed by a field of its own, a classic server where it always stands.
+    const field = isClassic ? "authorization" : "x-matrix";
+    const signed = signatures.length === 0 ? {} : { [field]: signatures.map(formatXMatrix) };
+    const headers = { ...passRequestHeaders(rawHeaders), ...signed };
+    const head = { method, path, headers, hasBody: question.hasBody };
+    return { kind, destination, servers, isClassic, head, question };
   }
 
-  #pass(outgoing: Outgoing): Promise<void> {
-    switch (outgoing.kind) {
-      case "keys-of-server":
-        return this.#passKeysOfServer(outgoing);
-      case "keys-query":
-        return this.#passKeysQuery(outgoing);
-      default:
-        return this.#passOn(outgoing);
+  async #pass(outgoing: Outgoing): Promise<void> {
+    if (!outgoing.isClassic) return this.#passByKind(outgoing);
+    this.#openClassic++;
+    try {
+      if (this.#openClassic > CLASSIC_REQUESTS_MAX) throw new FederationError("PINYON_BUSY");
+      await this.#passByKind(outgoing);
+    } finally {
+      this.#openClassic--;
     }
   }
 
-  async #passOn({ kind, destination, head, question }: Outgoing): Promise<void> {
-    const { servers, wakeUps, timers } = this.#options;
+  #passByKind(outgoing: Outgoing): Promise<void> {
+    switch (outgoing.kind) {
+      case "keys-of-server":
+        return outgoing.isClassic ? this.#passToClassic(outgoing) : this.#passKeysOfServer(outgoing);
+      case "keys-query":
+        return this.#passKeysQuery(outgoing);
+      default:
+        return outgoing.isClassic ? this.#passToClassic(outgoing) : this.#passOn(outgoing);
+    }
+  }
+
+  async #passToClassic({ servers, destination, head, question }: Outgoing): Promise<void> {
+    await exchange(question, await servers.open(destination, head), passResponseHeaders, this.#options.timers);
+  }
+
+  async #passOn({ kind, servers, destination, head, question }: Outgoing): Promise<void> {
+    const { wakeUps, timers } = this.#options;
     const passage = await servers.open(destination, head).catch((error: unknown) => {
       throw kind === "send" && this.#isPostponed(destination, error)
         ? new FederationError(AWAY, POSTPONED, NOT_FOUND)
@@ -113,13 +142,14 @@ export class Outbound {
   }
 
   /** A key response is judged by the name alone, so a kept one serves while its origin is away. */
-  async #passKeysOfServer({ destination, head, question }: Outgoing): Promise<void> {
+  async #passKeysOfServer(outgoing: Outgoing): Promise<void> {
+    const { destination, question } = outgoing;
     const { keys, stats } = this.#options;
     const stored = await keys.storedServer(destination);
     const timeoutMs = stored === undefined ? KEY_TIMEOUT_MS : KEPT_KEY_TIMEOUT_MS;
     let answer: WholeAnswer;
     try {
-      answer = await this.#ask(destination, head, new Uint8Array(0), timeoutMs);
+      answer = await this.#ask(outgoing, new Uint8Array(0), timeoutMs);
       if (isSuccess(answer)) await keys.checkServer(destination, answer.body);
     } catch (error) {
       if (stored === undefined || !isAbsence(error)) throw error;
@@ -130,11 +160,12 @@ export class Outbound {
   }
 
   /** The same for what a server knows of others' keys. */
-  async #passKeysQuery({ destination, head, question }: Outgoing): Promise<void> {
+  async #passKeysQuery(outgoing: Outgoing): Promise<void> {
+    const { head, question } = outgoing;
     const { keys, stats, timers } = this.#options;
     const asked = await within(readWhole(question.body, KEY_BODY_BYTES_MAX), KEY_TIMEOUT_MS, timers);
     try {
-      const answer = await this.#ask(destination, head, asked, KEY_TIMEOUT_MS);
+      const answer = await this.#ask(outgoing, asked, KEY_TIMEOUT_MS);
       giveWhole(question, answer, isSuccess(answer) ? await keys.checkQuery(answer.body) : answer.body);
     } catch (error) {
       if (!isAbsence(error)) throw error;
@@ -145,8 +176,8 @@ export class Outbound {
   }
 
   /** Throws where the server is away, also where its node is not, and where it takes too long. */
-  async #ask(destination: string, head: RequestHead, body: Uint8Array, timeoutMs: number): Promise<WholeAnswer> {
-    const { servers, timers } = this.#options;
+  async #ask({ destination, servers, head }: Outgoing, body: Uint8Array, timeoutMs: number): Promise<WholeAnswer> {
+    const { timers } = this.#options;
     // What is to be checked must not be compressed.
     const headers = { ...head.headers, "accept-encoding": "identity" };
     // The search for a server that is away takes its time, too.
@@ -174,10 +205,6 @@ function isSuccess({ status }: WholeAnswer): boolean {
 
 function isAbsence(error: unknown): boolean {
   return ABSENCE.includes(federationErrorOf(error).code);
-}
-
-function xMatrixHeader(signatures: readonly XMatrix[]): Record<string, string[]> {
-  return signatures.length === 0 ? {} : { "x-matrix": signatures.map(formatXMatrix) };
 }
 
 function giveWhole(question: Question, { status, rawHeaders }: Omit<WholeAnswer, "body">, body: Uint8Array): void {

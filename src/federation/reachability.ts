@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { backOffMs } from "./back-off.js";
 import { AWAY_BACK_OFF, AWAY_TRY_MS, DESTINATIONS_MAX, OUTAGE_MS } from "./config.js";
+import { FederationError } from "./errors.js";
 import type { Timers } from "./overlay.js";
 import type { FederationStats } from "./stats.js";
 
@@ -60,6 +61,20 @@ export class Reachability {
     destination.retryMs = nowMs + AWAY_TRY_MS;
     destination.trying = true;
     return undefined;
+  }
+
+  /** The same, and throws `PINYON_UNREACHABLE`, which says since when, where it is away. */
+  requireAlive(name: string): void {
+    const away = this.away(name);
+    if (away === undefined) return;
+    const nowMs = this.#options.timers.nowMs();
+    const seconds = (ms: number) => Math.ceil(ms / 1_000);
+    const since = `it has not answered for ${seconds(nowMs - away.sinceMs)} s`;
+    this.#options.stats.awayAnswers++;
+    throw new FederationError(
+      "PINYON_UNREACHABLE",
+      `${since}, and is tried again in ${seconds(away.retryMs - nowMs)} s`,
+    );
   }
 
   /** True where it is away for good, for all that can be known: since two minutes, and not for a hiccup of its route. */

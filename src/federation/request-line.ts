@@ -18,7 +18,7 @@ export const TLS_PORTS: ReadonlySet<number> = new Set([8448, 443]);
 
 /** What the target of a request names. */
 export interface RequestTarget {
-  /** The server name without its port. */
+  /** The server name: without a port for a server of the overlay, with the one that it was written with for any other. */
   readonly destination: string;
   /** Path and query, byte for byte as they came. */
   readonly path: string;
@@ -54,17 +54,17 @@ export function readFirstBytes(socket: Socket, onRead: () => void): void {
 
 /**
  * Reads the target of a request that came to this listener as to a proxy (absolute form, RFC 9112, 3.2.2), as the parser gives it. In
- * Matrix a port is part of a server name, and a server of the overlay has no name with one; in an `https` target it is that of TLS.
+ * Matrix a port is part of a server name, and a server of the overlay has no name with one; in an `https` target to it the port is that of TLS.
  * Throws a `FederationError`.
  */
 export function parseTarget(url: string): RequestTarget {
-  const [, scheme, destination, port, path] = TARGET.exec(url) ?? [];
-  if (scheme === undefined || destination === undefined || path === undefined) throw malformedTarget();
+  const [, scheme, host, port, path] = TARGET.exec(url) ?? [];
+  if (scheme === undefined || host === undefined || path === undefined) throw malformedTarget();
   const isTlsPort = scheme.toLowerCase() === "https" && TLS_PORTS.has(Number(port));
-  if (port !== undefined && !isTlsPort && isServerName(destination)) {
-    throw new FederationError("PINYON_DESTINATION", `${destination} has no other name with port ${port}`);
-  }
-  return { destination, path };
+  if (port === undefined) return { destination: host, path };
+  if (!isServerName(host)) return { destination: `${host}:${port}`, path };
+  if (isTlsPort) return { destination: host, path };
+  throw new FederationError("PINYON_DESTINATION", `${host} has no other name with port ${port}`);
 }
 
 function malformedTarget(): FederationError {

@@ -5,8 +5,7 @@ import type { Passage, RequestHead } from "./exchange.js";
 import { headerValues } from "./headers.js";
 import { CODE_HEADER, http2Passage } from "./http2.js";
 import type { FederationOverlay, Timers } from "./overlay.js";
-import type { Away, Reachability } from "./reachability.js";
-import type { FederationStats } from "./stats.js";
+import type { Reachability } from "./reachability.js";
 import { within } from "./within.js";
 
 /** Answers by which a node says that there is no homeserver to ask: a server is away with its node or without it. */
@@ -17,17 +16,12 @@ export class Servers {
   constructor(
     private readonly overlay: FederationOverlay,
     private readonly reachability: Reachability,
-    private readonly stats: FederationStats,
     private readonly timers: Timers,
   ) {}
 
   /** Opens a request to a server, `name` being the name of a key. Throws `PINYON_UNREACHABLE`: at once where it is known to be away. */
   async open(name: string, head: RequestHead): Promise<Passage> {
-    const away = this.reachability.away(name);
-    if (away !== undefined) {
-      this.stats.awayAnswers++;
-      throw new FederationError("PINYON_UNREACHABLE", this.#describe(away));
-    }
+    this.reachability.requireAlive(name);
     const passage = await this.#connect(name, head).catch((thrown: unknown) => {
       throw this.#noteFailure(name, thrown);
     });
@@ -39,12 +33,6 @@ export class Servers {
       (error: unknown) => this.#noteFailure(name, error),
     );
     return passage;
-  }
-
-  #describe({ sinceMs, retryMs }: Away): string {
-    const nowMs = this.timers.nowMs();
-    const seconds = (ms: number) => Math.ceil(ms / 1_000);
-    return `it has not answered for ${seconds(nowMs - sinceMs)} s, and is tried again in ${seconds(retryMs - nowMs)} s`;
   }
 
   /** It was not found, or its session ended under a request. */

@@ -11,6 +11,13 @@ export interface FederationStats {
   /** Requests answered with an error of this node, each way. */
   readonly outboundErrors: Record<FederationCode, number>;
   readonly inboundErrors: Record<FederationCode, number>;
+  /** Connections made to classic servers, and addresses to which none was, for what they are. */
+  classicConnections: number;
+  classicAddressesRefused: number;
+  /** Names of classic servers looked up by well-known, those of which nothing was learned, and those forgotten for others. */
+  wellKnownLookups: number;
+  wellKnownFailures: number;
+  wellKnownEvictions: number;
   /** Connections of the homeserver that were not taken because there were too many. */
   connectionsRefused: number;
   /** TLS handshakes of the homeserver that failed. */
@@ -49,6 +56,11 @@ export function newFederationStats(): FederationStats {
     inboundAnswers: 0,
     outboundErrors: none(),
     inboundErrors: none(),
+    classicConnections: 0,
+    classicAddressesRefused: 0,
+    wellKnownLookups: 0,
+    wellKnownFailures: 0,
+    wellKnownEvictions: 0,
     connectionsRefused: 0,
     tlsFailures: 0,
     certificateEvictions: 0,

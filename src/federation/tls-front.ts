@@ -1,31 +1,35 @@
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { type SecureContext, TLSSocket } from "node:tls";
 import { isServerName, nameToKey } from "../wire/name.js";
+import { refusalOf } from "./classic/addresses.js";
+import { parseClassicName } from "./classic/server-name.js";
 import { FederationError } from "./errors.js";
 import { TLS_PORTS } from "./request-line.js";
 
 /*
  * Tunnels: a homeserver that knows proxies asks with CONNECT for a server, and speaks TLS to it. For servers of the overlay that ends
- * here, with a certificate of the local authority; the way on is the session, which proves by the name's key what no authority could.
+ * here, with a certificate of the local authority; the way on is the session, which proves by the name's key what no authority could. To
+ * any other server the bytes pass as they are, and TLS ends at both ends.
  */
 
-/** The server that a tunnel is to lead to. Throws a `FederationError` unless it is one of the overlay, by its one name. */
-export function parseTunnelTarget(target: string): string {
-  const [, name, port] = /^(.*):([0-9]{1,5})$/.exec(target) ?? [];
-  if (name === undefined || !TLS_PORTS.has(Number(port))) throw new FederationError("PINYON_CONNECT_TARGET", target);
-  if (isServerName(name)) return name;
-  throw new FederationError(isClassicName(name) ? "PINYON_CLASSIC_NAME" : "PINYON_CONNECT_TARGET", target);
-}
+/** Where a tunnel is to lead: to a server of the overlay, or to a port of a host of the Internet. */
+export type TunnelTarget = { readonly name: string } | { readonly host: string; readonly port: number };
 
-/** Labels of letters, digits and hyphens, two at least, the last of which begins with a letter: no number stands for an address then. */
-const DOMAIN_NAME = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?$/;
-/** Domains outside DNS (RFC 6761, 6762, 9476), and the one set aside for private networks. */
-const NO_DNS = /\.(alt|localhost|local|internal)$/;
+/** Below it stand the services of a system (RFC 6335), and of Matrix servers those of `TLS_PORTS` alone. */
+const USER_PORT_MIN = 1_024;
 
-/** True for what DNS may know as the name of another machine: no address, no name of this machine, no other form of a key. */
-function isClassicName(name: string): boolean {
-  const lower = name.toLowerCase();
-  return isIP(lower) === 0 && DOMAIN_NAME.test(lower) && !NO_DNS.test(lower) && nameToKey(lower) === undefined;
+/** Reads the target of CONNECT. Throws `PINYON_CONNECT_TARGET` where no Matrix server can be there, or it is another form of an overlay name. */
+export function parseTunnelTarget(target: string): TunnelTarget {
+  const [, name = "", digits] = /^(.*):([0-9]{1,5})$/.exec(target) ?? [];
+  const port = Number(digits);
+  const isTlsPort = TLS_PORTS.has(port);
+  if (isServerName(name) && isTlsPort) return { name };
+  const classic = isTlsPort || port >= USER_PORT_MIN ? parseClassicName(target) : undefined;
+  const isOther = classic !== undefined && nameToKey(classic.host) === undefined;
+  if (!isOther || (classic.isAddress && refusalOf(classic.host) !== undefined)) {
+    throw new FederationError("PINYON_CONNECT_TARGET", target);
+  }
+  return { host: classic.host, port };
 }
 
 /** Tells a client that its tunnel stands, in the version of HTTP that it asked in: some ask in 1.0, and take no status but 200. */

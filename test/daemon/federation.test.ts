@@ -118,6 +118,20 @@ t.test("what federation keeps may be damaged: the node runs without it, and says
   t.equal(await ask(b, nodeB, a), 200);
 });
 
+t.test("a node asks servers outside of the mesh where its config says so, and none of its own network", async (t) => {
+  const a = await place(t);
+  const to = { ...a, name: "127.0.0.1:8448" };
+  const off = await start(t, a, "127.0.0.1:0");
+  t.equal(await ask(a, off, to), 502);
+  t.equal(off.federation?.stats.outboundErrors.PINYON_CLASSIC_NAME, 1);
+  t.notMatch(off.warnings.join("\n"), "classic");
+  await off.stop();
+  const direct = await start(t, a, "127.0.0.1:0", { classic: "direct" });
+  t.equal(await ask(a, direct, to), 502);
+  t.equal(direct.federation?.stats.outboundErrors.PINYON_CLASSIC_ADDRESS, 1);
+  t.match(direct.warnings.join("\n"), "a server whose name ends in `.alt`");
+});
+
 t.test("a node that cannot start federation says why, and leaves nothing behind", async (t) => {
   const a = await place(t);
   const taken = createTcpServer().listen(0, "127.0.0.1");

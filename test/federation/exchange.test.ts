@@ -28,7 +28,7 @@ async function unread(t: Test, sizeBytes: number): Promise<string> {
   const asking = await serve(t, (request, response) => {
     const question = http1Question(request, response);
     const head = { method: "GET", path: "/", headers: {}, hasBody: false };
-    const exchanged = exchange(question, http1Passage(answering, agent, head), () => ({}), timers);
+    const exchanged = exchange(question, http1Passage({ ...answering, agent }, head), () => ({}), timers);
     exchanged.then(String, (error) => federationErrorOf(error).code).then(outcome);
     response.once("pipe", () => {
       isHeld = true;

@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import type { Test } from "tap";
+import { FederationError } from "../../src/federation/errors.js";
 import type { LocalCaFiles } from "../../src/federation/local-ca.js";
 import { LocalListener, type LocalListenerOptions, type OutboundRequest } from "../../src/federation/local-listener.js";
 import { type FederationStats, newFederationStats } from "../../src/federation/stats.js";
@@ -32,6 +33,7 @@ export async function listening(t: Test, options: Partial<LocalListenerOptions> 
     listen: { host: "127.0.0.1", port: 0 },
     secret: SECRET,
     certificateOf: () => Promise.reject(new Error("no certificate")),
+    connectClassic: (host) => Promise.reject(new FederationError("PINYON_CLASSIC_NAME", host)),
     stats,
     timers: realTimers,
     ...options,

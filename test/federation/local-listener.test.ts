@@ -82,7 +82,7 @@ t.test("names that are no servers of the overlay are left to the handler", async
     await say(synapseRequest("/", BEARER, authority));
   }
   const names = handed.map(({ destination }) => destination);
-  t.same(names, ["matrix.org", "matrix.org", "127.0.0.1", "[::1]", NAME.toUpperCase()]);
+  t.same(names, ["matrix.org", "matrix.org:443", "127.0.0.1:80", "[::1]:8448", NAME.toUpperCase()]);
 });
 
 t.test("a homeserver that ends its side once it has asked is answered", async (t) => {

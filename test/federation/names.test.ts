@@ -39,6 +39,7 @@ t.test("a node that serves no homeserver says so, and counts as one whose homese
     seed: bare.seed,
     overlay: bare,
     homeserver: undefined,
+    classic: undefined,
     keyFolder: tempFolder(t),
     caFiles: { read: async () => undefined, write: async () => {} },
     keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {}, written: async () => {} },

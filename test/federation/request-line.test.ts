@@ -80,8 +80,11 @@ t.test("a target gives a name and a path, or an error of this node, whatever it 
     .map((parts) => parts.join(""));
   fc.assert(
     fc.property(authority, (authority) => {
-      const name = outcome(() => parseTunnelTarget(authority));
-      return name === undefined || (isServerName(name) && /^:(443|8448)$/.test(authority.slice(name.length)));
+      const target = outcome(() => parseTunnelTarget(authority));
+      if (target === undefined) return true;
+      if ("port" in target) return !isServerName(target.host) && authority.endsWith(`:${target.port}`);
+      const { name } = target;
+      return isServerName(name) && /^:(443|8448)$/.test(authority.slice(name.length));
     }),
   );
 });

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo } from "node:net";
 import type { Test } from "tap";
 import { Clock } from "../../src/driver/clock.js";
-import { Federation } from "../../src/federation/federation.js";
+import { type ClassicWay, Federation } from "../../src/federation/federation.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
 import type { WakeUpState } from "../../src/federation/wake-ups.js";
@@ -42,13 +42,14 @@ interface Options {
   readonly suffix?: string;
   readonly fastRetries?: boolean;
   readonly timers?: Timers;
+  readonly classic?: ClassicWay;
   /** What the node kept from its last run. */
   readonly wakeUps?: WakeUpState;
 }
 
 /** Starts a homeserver and the federation of its node; they end with the test. */
 export async function startServer(t: Test, network: TestNetwork, options: Options = {}): Promise<TestServer> {
-  const { answers = {}, suffix, fastRetries = true, timers = new Clock() } = options;
+  const { answers = {}, suffix, fastRetries = true, timers = new Clock(), classic } = options;
   const { wakeUps = { recent: [], owed: [] } } = options;
   const node = network.join(suffix);
   const { name, seed } = node;
@@ -76,6 +77,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
       secret: SECRET,
       fastRetries,
     },
+    classic,
     keyFolder,
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
     keptWakeUps: { load: async () => wakeUps, save: () => {}, written: async () => {} },

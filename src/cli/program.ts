@@ -6,6 +6,7 @@ import { lookupCommand } from "./lookup.js";
 import { peerCommand } from "./peer.js";
 import { pingCommand } from "./ping.js";
 import { runCommand } from "./run.js";
+import { showCommand } from "./show.js";
 import { statusCommand } from "./status.js";
 import { traceCommand } from "./trace.js";
 
@@ -29,6 +30,7 @@ export function program(): Command {
     pingCommand(),
     traceCommand(),
     lookupCommand(),
+    showCommand(),
     homeserverCommand(),
   ]) {
     root.addCommand(command);

@@ -11,8 +11,10 @@ import type {
   TraceResult,
 } from "./control-protocol.js";
 import type { Daemon } from "./daemon.js";
+import { dumpBall, dumpRoutes, dumpTable, dumpTrees } from "./dumps.js";
 import { formatEndpoint, formatHttpUrl } from "./endpoint.js";
 import { ErrorCode, PinyonError } from "./errors.js";
+import { explain } from "./explain.js";
 import { roundMs, statusOf } from "./status.js";
 import { keyHex, targetKey } from "./target.js";
 
@@ -34,6 +36,16 @@ export async function answerRequest(daemon: Daemon, request: ControlRequest): Pr
       return ping(daemon, targetKey(request.target));
     case "trace":
       return trace(daemon, targetKey(request.target));
+    case "explain":
+      return explain(daemon, targetKey(request.target), () => trace(daemon, targetKey(request.target)));
+    case "show-trees":
+      return dumpTrees(daemon);
+    case "show-table":
+      return dumpTable(daemon);
+    case "show-routes":
+      return dumpRoutes(daemon);
+    case "show-balls":
+      return dumpBall(daemon);
     case "lookup":
       return lookup(daemon, targetKey(request.target));
     case "homeserver-check":

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { CheckStep } from "../federation/self-check.js";
+import type { BallDump, RoutesDump, TableDump, TreeDump } from "./dumps.js";
 import type { PinyonCode } from "./errors.js";
+import type { ExplainResult } from "./explain.js";
 
 /*
  * The requests of the control socket and their results. Keys are given as server names, times as milliseconds.
@@ -18,7 +20,12 @@ export const ControlRequestSchema = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("peer-rm"), peer }),
   z.strictObject({ verb: z.literal("ping"), target }),
   z.strictObject({ verb: z.literal("trace"), target }),
+  z.strictObject({ verb: z.literal("explain"), target }),
   z.strictObject({ verb: z.literal("lookup"), target }),
+  z.strictObject({ verb: z.literal("show-trees") }),
+  z.strictObject({ verb: z.literal("show-table") }),
+  z.strictObject({ verb: z.literal("show-routes") }),
+  z.strictObject({ verb: z.literal("show-balls") }),
   z.strictObject({ verb: z.literal("homeserver-check") }),
 ]);
 export type ControlRequest = z.output<typeof ControlRequestSchema>;
@@ -131,6 +138,11 @@ interface Results {
   readonly "peer-rm": readonly PeerInfo[];
   readonly ping: PingResult;
   readonly trace: TraceResult;
+  readonly explain: ExplainResult;
+  readonly "show-trees": readonly TreeDump[];
+  readonly "show-table": readonly TableDump[];
+  readonly "show-routes": RoutesDump;
+  readonly "show-balls": BallDump;
   readonly lookup: LookupResult;
   readonly "homeserver-check": HomeserverCheckResult;
 }

@@ -9,6 +9,15 @@ export const CONTROL_CLIENTS_MAX = 32;
 /** A control client that asks nothing for so long is cut, in ms. */
 export const CONTROL_IDLE_MS = 60_000;
 
+/** Routes that `show routes` tells, those needed last: 300 bytes each. */
+export const SHOWN_ROUTES_MAX = 256;
+/** Keys of each tree that `show table` names: 40 bytes each. */
+export const SHOWN_KEYS_MAX = 1_024;
+/** Nodes of the ball that `show balls` tells, the nearest: 120 bytes each. */
+export const SHOWN_NODES_MAX = 256;
+/** Neighbours that `trace --why` compares, the nearest. */
+export const SHOWN_CHOICES_MAX = 8;
+
 /** Connections to `/metrics` and `/healthz` at once. */
 export const METRICS_CLIENTS_MAX = 16;
 /** Bytes of a request's line and headers there. */

@@ -56,6 +56,11 @@ export class BallMap {
     return id === own.id ? own : this.#held(id, nowMs)?.record;
   }
 
+  /** How a record came, and when. */
+  about(id: string, nowMs: number): { readonly isFirstHand: boolean; readonly atMs: number } | undefined {
+    return this.#held(id, nowMs);
+  }
+
   /** The record as it came. */
   bytesOf(id: string, nowMs: number): Uint8Array | undefined {
     return this.#held(id, nowMs)?.bytes;

@@ -4,7 +4,7 @@ import { concatBytes, toHex } from "../wire/bytes.js";
 import { DropReason } from "../wire/codes.js";
 import { BALL_PADDING_BYTES, BALL_RECORDS_BYTES_MAX, ID_BYTES } from "../wire/limits.js";
 import type { Refusal } from "../wire/skim.js";
-import { BallMap, routeTo } from "./ball-map.js";
+import { BallMap, routeTo, type Waypoint } from "./ball-map.js";
 import { countDrop } from "./drops.js";
 import { idOf } from "./entry.js";
 import { createLru } from "./lru.js";
@@ -147,6 +147,12 @@ export class Balls implements RouteMap, Detours {
     const order = this.deps.random(far.length);
     const drawn = far.map((waypoint, i) => ({ waypoint, at: order[i]! })).sort((a, b) => a.at - b.at);
     return drawn.slice(0, count).map(({ waypoint }) => routeTo(waypoint).ports);
+  }
+
+  /** At most so many nodes of the map, this one and then the nearest to it. */
+  nearest(countMax: number, nowMs: number): Waypoint[] {
+    this.#nowMs = nowMs;
+    return this.map.survey(this.#ownRecord().id, nowMs, { nodesMax: countMax });
   }
 
   /** How far a ball reaches, the own one or that of a node: see `BallMap.reachMs`. */

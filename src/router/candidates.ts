@@ -27,7 +27,7 @@ export class Candidates {
     return this.#best(
       (peer, announced) =>
         compareBytes(announced.rank, rank) >= 0 &&
-        this.#isEligible(peer, announced) &&
+        this.mayFollow(peer, announced) &&
         !this.isFeasible(peer, announced) &&
         !this.feasibility.isDead(announced.rootKey, announced.seq),
     );
@@ -37,15 +37,13 @@ export class Candidates {
   better(rank: Uint8Array): Peer | undefined {
     return this.#best(
       (peer, announced) =>
-        compareBytes(announced.rank, rank) > 0 &&
-        this.#isEligible(peer, announced) &&
-        !this.isFeasible(peer, announced),
+        compareBytes(announced.rank, rank) > 0 && this.mayFollow(peer, announced) && !this.isFeasible(peer, announced),
     );
   }
 
   /** The neighbour nearest to `root`, feasible or not. */
   nearestTo(root: Uint8Array): Peer | undefined {
-    return this.#best((peer, announced) => equalBytes(announced.rootKey, root) && this.#isEligible(peer, announced));
+    return this.#best((peer, announced) => equalBytes(announced.rootKey, root) && this.mayFollow(peer, announced));
   }
 
   #best(isFit: (peer: Peer, announced: Announced) => boolean, parent?: Peer): Peer | undefined {
@@ -60,14 +58,14 @@ export class Candidates {
   }
 
   isFeasible(peer: Peer, announced: Announced): boolean {
-    if (!this.#isEligible(peer, announced)) return false;
+    if (!this.mayFollow(peer, announced)) return false;
     // A leaf has nobody below it, so no path through a neighbour can come back to it; and it hears of a new seq from nobody.
     if (this.context.leaf) return true;
     return this.feasibility.isFeasible(announced.rootKey, announced.seq, announced.coordinates.length);
   }
 
   /** Whether the neighbour could be a parent at all, feasible or not: rules 1, 6 and the depth. */
-  #isEligible(peer: Peer, announced: Announced): boolean {
+  mayFollow(peer: Peer, announced: Announced): boolean {
     return (
       !peer.leaf &&
       !announced.throughMe &&

@@ -10,6 +10,7 @@ import { PROBE_REPLY } from "../wire/probe.js";
 import type { Refusal } from "../wire/skim.js";
 import { Answers } from "./answers.js";
 import { Balls } from "./balls.js";
+import type { Destination } from "./destination.js";
 import { countDrop } from "./drops.js";
 import { idOf } from "./entry.js";
 import { Locators, type SignedLocator, type StoredLocator } from "./locators.js";
@@ -143,6 +144,20 @@ export class Paths {
   /** The best known route. Whoever sends by it calls `handleRouteUse`. */
   route(key: Uint8Array): Route | undefined {
     return this.#routes.get(key);
+  }
+
+  /** All that is known of the ways to a key. */
+  about(key: Uint8Array): Destination | undefined {
+    return this.#routes.about(key);
+  }
+
+  get destinationCount(): number {
+    return this.#routes.destinationCount;
+  }
+
+  /** Every destination, the one needed last first. */
+  destinations(): Iterable<Destination> {
+    return this.#routes.destinations();
   }
 
   /** A confirmed route beside the best one. */

@@ -10,6 +10,7 @@ import type { PathDeps } from "./path-deps.js";
 import type { PathStats } from "./path-stats.js";
 import { decodePorts, equalPorts } from "./ports.js";
 import type { ProbeRelay } from "./probe-relay.js";
+import type { FoundBy } from "./route.js";
 
 /** What a node asks of the mesh: one or more probes at a time, repeated until a reply comes or the tries are over. */
 export interface Question {
@@ -51,6 +52,8 @@ export interface Answer {
   readonly back: Uint16Array;
   readonly rttMs: number;
   readonly locator: SignedLocator;
+  /** What its probe went by. */
+  readonly foundBy: FoundBy;
   /** The question had its answer, or failed: this one shows another way. */
   readonly isLate: boolean;
 }
@@ -76,10 +79,13 @@ const DETOUR_EACH = 2;
 /** Tries of a question that is worth fewer than others. */
 const TRIES_MAX: Partial<Record<Question["kind"], number>> = { check: 3, request: 3, relocate: 1, spares: 2, offer: 1 };
 
+const BY_TREE: readonly FoundBy[] = ["tree 0", "tree 1", "tree 2"];
+
 /** One probe that is out. */
 interface Outstanding {
   readonly inquiry: Inquiry;
   readonly sentMs: number;
+  readonly foundBy: FoundBy;
   badReplies: number;
 }
 
@@ -121,7 +127,7 @@ export class Probes {
       countDrop(this.deps.drops, DropReason.UNASKED);
       return undefined;
     }
-    const { inquiry, sentMs } = outstanding;
+    const { inquiry, sentMs, foundBy } = outstanding;
     const isLate = inquiry.isAnswered || inquiry.isOver;
     if (inquiry.isAnswered && inquiry.question.routes?.length === 1) {
       this.stats.repliesLate++;
@@ -142,7 +148,7 @@ export class Probes {
     this.#end(inquiry, nonce);
     const locator = { bytes: reply.locator, signature: reply.locatorSignature };
     const rttMs = nowMs - sentMs;
-    return { inquiry, key: reply.key, ports, back: decodePorts(reply.back), rttMs, locator, isLate };
+    return { inquiry, key: reply.key, ports, back: decodePorts(reply.back), rttMs, locator, foundBy, isLate };
   }
 
   /** Asks again what was not answered in time, as often as it may be asked. */
@@ -186,28 +192,28 @@ export class Probes {
 
   #send(inquiry: Inquiry, nowMs: number): void {
     const { kind, target, routes, isUrgent, isForeign } = inquiry.question;
-    const send = (mode: ProbeMode, options: Parameters<typeof encodeProbe>[3]): void => {
+    const send = (foundBy: FoundBy, mode: ProbeMode, options: Parameters<typeof encodeProbe>[3]): void => {
       const nonce = this.deps.random(8);
-      this.#outstanding.set(toHex(nonce), { inquiry, sentMs: nowMs, badReplies: 0 });
+      this.#outstanding.set(toHex(nonce), { inquiry, sentMs: nowMs, foundBy, badReplies: 0 });
       inquiry.nonces.push(toHex(nonce));
       this.stats.probesSent++;
       this.relay.forward(encodeProbe(mode, nonce, target, options), 0, nowMs);
     };
     if (routes !== undefined) {
-      for (const route of routes) send(ProbeMode.SOURCE, { route });
+      for (const route of routes) send("map", ProbeMode.SOURCE, { route });
       return;
     }
     const locator = this.locators.get(target);
-    if (locator !== undefined) send(ProbeMode.TREE, { place: locatorPlace(locator.bytes) });
+    if (locator !== undefined) send("locator", ProbeMode.TREE, { place: locatorPlace(locator.bytes) });
     const isByLocator = kind === "relocate" || (locator !== undefined && inquiry.tryCount === 0);
     if (isByLocator && isUrgent !== true) return;
     for (let tree = 0; tree < TREE_COUNT; tree++)
-      send(ProbeMode.KEY, { tree, mask: ((1 << TREE_COUNT) - 1) & ~(1 << tree) });
+      send(BY_TREE[tree]!, ProbeMode.KEY, { tree, mask: ((1 << TREE_COUNT) - 1) & ~(1 << tree) });
     if (kind !== "find" || isForeign === true) return;
     if (inquiry.tryCount > 0) this.detours.prepare(nowMs);
     if (inquiry.tryCount < DETOUR_FROM || (inquiry.tryCount - DETOUR_FROM) % DETOUR_EACH !== 0) return;
     for (const [i, route] of this.detours.detours(this.deps.config.detoursMax, nowMs).entries())
-      send(ProbeMode.SOURCE, { route, tree: i % TREE_COUNT, isDetour: true });
+      send("detour", ProbeMode.SOURCE, { route, tree: i % TREE_COUNT, isDetour: true });
   }
 
   #isSigned(reply: ProbeReply): boolean {

@@ -8,6 +8,9 @@ const RTT_EQUAL = 1.1;
 
 const NONE = new Uint16Array(0);
 
+/** How a route came to be known, for people: a probe to a locator, by key in a tree, or by a detour; the map; the way of the peer's packets. */
+export type FoundBy = "locator" | "tree 0" | "tree 1" | "tree 2" | "detour" | "map" | "packets";
+
 /** When the routes to a key were used last, and when they are due to be measured and compared with others. For `Routes` alone. */
 export class RouteUse {
   usedMs = Number.NEGATIVE_INFINITY;
@@ -38,6 +41,7 @@ export class Route {
     readonly routeId: Uint8Array,
     /** Shared by the routes to a key. */
     readonly use: RouteUse,
+    readonly foundBy: FoundBy,
   ) {}
 
   hasId(routeId: Uint8Array): boolean {

@@ -14,6 +14,7 @@ import type { LinkQueue } from "./queue.js";
 import { Queues } from "./queues.js";
 import type { Route } from "./route.js";
 import { newRouterStats, type RouterStats } from "./stats.js";
+import type { Subtree } from "./subtree.js";
 import type { Tree } from "./tree.js";
 import { Trees } from "./trees.js";
 
@@ -170,6 +171,11 @@ export class Router {
   /** The edges from the root down to a neighbour, as it announced them. */
   pathOf({ path }: Announced): EdgeBytes[] {
     return this.#trees.edges.path(path);
+  }
+
+  /** The subtree table of each tree. */
+  get subtrees(): readonly Subtree[] {
+    return this.#trees.subtrees;
   }
 
   /** Keys in the subtree table of each tree. */

@@ -10,7 +10,7 @@ import type { PathConfig } from "./path-config.js";
 import type { PathStats } from "./path-stats.js";
 import { equalPorts } from "./ports.js";
 import type { Answer, Inquiry, Probes } from "./probes.js";
-import { chooseSpares, isBetter, Route } from "./route.js";
+import { chooseSpares, type FoundBy, isBetter, Route } from "./route.js";
 
 /** Routes are looked through for what is due no more often than this: there may be thousands. */
 const LOOK_GAP_MS = 100;
@@ -66,6 +66,20 @@ export class Routes {
     return this.#destinations.get(toHex(key))?.routes[0];
   }
 
+  /** All that is known of the ways to a key. */
+  about(key: Uint8Array): Destination | undefined {
+    return this.#destinations.peek(toHex(key));
+  }
+
+  get destinationCount(): number {
+    return this.#destinations.size;
+  }
+
+  /** All destinations, the one needed last first. */
+  *destinations(): Iterable<Destination> {
+    for (const destination of this.#destinations.values()) if (destination !== undefined) yield destination;
+  }
+
   /** A confirmed route beside the best one. */
   spare(key: Uint8Array): Route | undefined {
     const destination = this.#destinations.peek(toHex(key));
@@ -115,7 +129,7 @@ export class Routes {
       return;
     }
     if (best === undefined || !equalPorts(best.ports, ports))
-      this.#setRoutes(destination, [this.#newRoute(destination, ports)]);
+      this.#setRoutes(destination, [this.#newRoute(destination, ports, "packets")]);
     this.#check(destination, destination.routes[0]!, nowMs);
   }
 
@@ -178,7 +192,7 @@ export class Routes {
     if (known === undefined && best?.isConfirmed === true && isShunned(destination, answer.ports, nowMs)) return;
     const { kind } = answer.inquiry.question;
     const leads = known === best || isWanted || ((!answer.isLate || kind === "offer") && isBetter(answer, best, kind));
-    const route = known ?? this.#newRoute(destination, answer.ports);
+    const route = known ?? this.#newRoute(destination, answer.ports, answer.foundBy);
     this.#confirm(route, route === best, answer, nowMs);
     const others = routes.filter((other) => other !== route);
     this.#setRoutes(destination, leads ? [route, ...others] : [best!, route, ...others.slice(1)]);
@@ -314,8 +328,8 @@ export class Routes {
     destination.relocate ??= this.probes.ask({ kind: "relocate", target: key, isUrgent, isForeign }, nowMs);
   }
 
-  #newRoute(destination: Destination, ports: Uint16Array): Route {
-    return new Route(destination.key, ports, this.random(8), destination.use);
+  #newRoute(destination: Destination, ports: Uint16Array, foundBy: FoundBy): Route {
+    return new Route(destination.key, ports, this.random(8), destination.use, foundBy);
   }
 
   #confirm(route: Route, isBest: boolean, { rttMs, back }: Answer, nowMs: number): void {

@@ -54,6 +54,11 @@ export class Subtree {
     return this.#sets.get(port)?.entries.size ?? 0;
   }
 
+  /** Ids of the keys that the child behind `port` registered. */
+  keysOf(port: number): Iterable<string> {
+    return this.#sets.get(port)?.entries.keys() ?? [];
+  }
+
   /** The child port behind which `key` lives, or 0. */
   childPort(key: Uint8Array): number {
     return this.#union.get(idOf(key))?.port ?? 0;

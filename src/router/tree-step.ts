@@ -54,6 +54,14 @@ function placeDistance(from: Place, to: Place, also: Place): number {
   return least;
 }
 
+/** The distance from `from` to `to` in each tree, for people; infinite where `placeDistance` leaves the tree out. */
+export function distances(from: Place, to: Place, also: Place): number[] {
+  return Array.from({ length: TREE_COUNT }, (_, tree) => {
+    const only = (place: Place) => place.map((position, t) => (t === tree ? position : undefined));
+    return placeDistance(only(from), to, also);
+  });
+}
+
 function hasRoot(position: Position | undefined, other: Position): boolean {
   return position !== undefined && equalBytes(position.rootId, other.rootId);
 }

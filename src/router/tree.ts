@@ -16,6 +16,24 @@ import { RootReports } from "./root-reports.js";
 import { SeqRequests } from "./seq-requests.js";
 import type { TreeContext } from "./tree-context.js";
 
+/** What a neighbour is to this node in a tree: its parent, or why it is not. */
+export type ParentVerdict =
+  | "parent"
+  /** A leaf is nobody's parent. */
+  | "leaf"
+  /** It announced no place. */
+  | "no place"
+  /** Its path leads through this node. */
+  | "below"
+  /** Its root has a lower rank. */
+  | "lesser root"
+  /** It could be: but it has no fewer hops than the parent, or not a whole hop less. */
+  | "farther"
+  /** A path by it might be a loop until the root's next seq: rule 7. */
+  | "unfeasible"
+  /** Its root may be none here, or it is too deep. */
+  | "barred";
+
 /** Below every rank. */
 const NO_RANK = new Uint8Array(0);
 
@@ -111,6 +129,20 @@ export class Tree implements TreeView {
   /** True while no parent is feasible and the old coordinates are kept. */
   get isOrphan(): boolean {
     return this.#orphan !== undefined;
+  }
+
+  /** Whether the neighbour could be the parent, or what bars it. */
+  judge(peer: Peer): ParentVerdict {
+    const announced = peer.announced[this.tree];
+    if (peer === this.#parent) return "parent";
+    if (peer.leaf) return "leaf";
+    if (announced === undefined) return "no place";
+    if (announced.throughMe) return "below";
+    const root = this.#place.root;
+    const order = root === undefined ? 1 : compareBytes(announced.rank, root.rank);
+    if (order < 0) return "lesser root";
+    if (this.#candidates.isFeasible(peer, announced)) return "farther";
+    return this.#candidates.mayFollow(peer, announced) ? "unfeasible" : "barred";
   }
 
   // Inputs.

@@ -71,6 +71,22 @@ t.test("two nodes: init, run, status, peers, ping, trace, lookup, restart, stop"
   t.match(await b.json("ping", aStatus.key, "-c", "1"), { sent: 1, answered: 1, attempts: [{ seq: 1, hops: 1 }] });
   t.match((await a.ask("trace", bStatus.name)).stdout, new RegExp(`1 hop:\n {2}1 {2}${bStatus.name} {2}[\\d.,]+ ms\n`));
   t.match(await a.json("trace", bStatus.name), { hops: [{ name: bStatus.name, port: 1 }] });
+  const why = await a.ask("trace", bStatus.name, "--why");
+  t.match(why.stdout, /1 hop:\n.*\nwhy:\n {2}- It is a neighbour, behind port 1\.\n {2}- A confirmed route was kept/);
+  t.match(why.stdout, /- The route in use: 1 hop, .* confirmed, .* ports 1\.\n/);
+  t.match(await a.json("trace", bStatus.name, "--why"), { neighbourPort: 1, after: { routes: [{ ports: [1] }] } });
+  t.match(await a.ask("trace", aStatus.name, "--why"), { code: 0, stdout: `${aStatus.name} is this node itself.\n` });
+  t.match(
+    (await a.ask("show", "trees")).stdout,
+    /^tree 0: this node .*\n {2}root +\S+, for .*\n {2}seq +\d+, .* ago\n/,
+  );
+  t.match((await a.ask("show", "table", "--keys")).stdout, /^tree 0: [01] keys? below this node\n/);
+  t.match((await a.ask("show", "routes")).stdout, new RegExp(`^${bStatus.name}\n {2}route: 1 hop, .*, ports 1\n`));
+  t.match((await a.ask("show", "balls")).stdout, /^The map has \d records? of others: .*\n {2}NODE +DELAY +HOPS/);
+  t.match(await a.json("show", "trees"), [{ tree: 0 }, { tree: 1 }, { tree: 2 }]);
+  t.match(await a.json("show", "table"), [{ tree: 0 }, { tree: 1 }, { tree: 2 }]);
+  t.match(await a.json("show", "routes"), { count: 1, destinations: [{ name: bStatus.name }] });
+  t.match(await a.json("show", "balls"), { nodes: [{ hops: 1 }] });
   t.match(await a.ask("trace", aStatus.name), { code: 0, stdout: `${aStatus.name} is this node itself.\n` });
   t.match((await a.ask("lookup", aStatus.name)).stdout, /route +none: it is this node\n/);
   t.match((await a.ask("lookup", bStatus.name)).stdout, /route +ports 1\n {2}tree 0 +root [0-9a-f]{16}/);
@@ -91,6 +107,12 @@ t.test("two nodes: init, run, status, peers, ping, trace, lookup, restart, stop"
   t.match(await b.ask("peer", "rm", aStatus.name), { code: 1, stderr: /is no peer/ });
   t.match(await b.ask("peer", "ls"), { stdout: /^No peers\./ });
   await until(async () => (await status(a)).links.length === 0);
+  const away = await b.ask("trace", aStatus.name, "--why");
+  t.match(away, {
+    code: 1,
+    stdout: /^why:\n.*- No route was found: .*no way to the key/s,
+    stderr: /no way to the key/,
+  });
   const lost = await b.ask("ping", aStatus.name, "-c", "1");
   t.match(lost, { code: 1, stdout: /no answer: seq=1 .*\n1 ping, 0 answers, 100 % lost\n/ });
 

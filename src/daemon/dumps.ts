@@ -222,7 +222,7 @@ function neighboursOf({ overlay }: Daemon, tree: Tree): NeighbourDump[] {
       name: keyToName(peer.key),
       port: peer.port,
       root: announced === undefined ? null : keyToName(announced.rootKey),
-      depth: announced?.path.length ?? null,
+      depth: announced?.coordinates.length ?? null,
       delayMs: announced === undefined ? null : roundMs(announced.delayMs + peer.rttMs / 2),
       verdict: tree.judge(peer),
     };

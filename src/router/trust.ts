@@ -1,6 +1,6 @@
 import type { Crypto, Identity } from "../crypto/crypto.js";
 import { SignTag, signedMessage } from "../crypto/sign.js";
-import type { VerdictCache } from "../crypto/verdicts.js";
+import { QuestionKind, type VerdictCache } from "../crypto/verdicts.js";
 import { uint16, uint48 } from "../wire/bytes.js";
 import type { Heartbeat, RootLost } from "../wire/control.js";
 import {
@@ -36,12 +36,18 @@ export class Trust {
 
   /** True where the parent gave the child that port, and the child chose the parent in this tree. */
   edgeIsValid(tree: number, parentKey: Uint8Array, edge: EdgeBytes): boolean {
+    const judge = () => this.isSigned(tree, parentKey, edge);
+    return this.verdicts.decide(judge, QuestionKind.EDGE, Uint8Array.of(tree), parentKey, edge, this.networkId);
+  }
+
+  /** The parent's half is the same in all trees; the child's signature is looked at once, as part of its edge. */
+  private isSigned(tree: number, parentKey: Uint8Array, edge: EdgeBytes): boolean {
     const child = edgeChild(edge);
     const linkEpoch = edgeLinkEpoch(edge);
     const half = halfMessage(this.networkId, parentKey, child, edgeParentPort(edge), linkEpoch);
     return (
       this.verdicts.verify(half, edgeParentSignature(edge), parentKey) &&
-      this.verdicts.verify(
+      this.crypto.verify(
         this.edgeMessage(tree, parentKey, child, linkEpoch, edgeTreeEpoch(edge)),
         edgeChildSignature(edge),
         child,

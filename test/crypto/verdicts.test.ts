@@ -1,5 +1,5 @@
 import t from "tap";
-import { VerdictCache } from "../../src/crypto/verdicts.js";
+import { QuestionKind, VerdictCache } from "../../src/crypto/verdicts.js";
 import { flipped, native, text } from "./support.js";
 
 const identity = native.identityFromSeed(new Uint8Array(32).fill(1));
@@ -63,4 +63,19 @@ t.test("a signature or key of a wrong size is refused and takes no place", async
   t.notOk(cache.verify(message, new Uint8Array(0), new Uint8Array(0)));
   t.equal(cache.size, 0);
   t.same(cache.stats, { hits: 0, misses: 0, evictions: 0 });
+});
+
+t.test("a question of another kind is another question, though its bytes are those of a signature's", async (t) => {
+  const cache = new VerdictCache(native);
+  const [message, signature, publicKey] = signed("a");
+  t.equal(
+    cache.decide(() => false, QuestionKind.EDGE, publicKey, signature, message),
+    false,
+  );
+  t.equal(cache.verify(message, signature, publicKey), true);
+  t.equal(
+    cache.decide(() => t.fail("asked again"), QuestionKind.EDGE, publicKey, signature, message),
+    false,
+  );
+  t.same(cache.stats, { hits: 1, misses: 2, evictions: 0 });
 });

@@ -54,7 +54,10 @@ export function readAnnounce(
   const coordinates = new Uint16Array(slots.length - 1);
   for (let i = 1; i < slots.length; i++) coordinates[i - 1] = edgeParentPort(reader.edges.edge(slots[i]!));
   const throughMe = reader.edges.passes(path, reader.trust.key);
-  return { kind: "announced", announced: { ...rootOf(announce, reader), path, coordinates, delayMs, throughMe } };
+  const { rootKey, rootId, rank, seq, signature: ofSeq } = rootOf(announce, reader);
+  // Named one by one: an object that is spread into another has a shape of its own, which takes more than the object.
+  const announced = { rootKey, rootId, rank, seq, signature: ofSeq, path, coordinates, delayMs, throughMe };
+  return { kind: "announced", announced };
 }
 
 /** The last slot of an ANNOUNCE's path; 0 where it does not hold. */

@@ -1,6 +1,5 @@
-import type { LRUCache } from "lru-cache";
 import type { BallRecord } from "../wire/ball.js";
-import { createLru } from "./lru.js";
+import { Lru } from "./lru.js";
 
 /** What a node costs to pass that another route passes already: more than any delay, so that routes share as few as they can. */
 const SHARED_MS = 1e6;
@@ -34,13 +33,13 @@ export interface MapRoute {
 
 /** The records that are known: those pulled for the own ball, and those that peers sent of theirs. None is believed without a probe. */
 export class BallMap {
-  readonly #records: LRUCache<string, Held>;
+  readonly #records: Lru<string, Held>;
 
   constructor(
     private readonly own: () => BallRecord,
     private readonly config: { readonly recordsMax: number; readonly recordMs: number },
   ) {
-    this.#records = createLru(config.recordsMax);
+    this.#records = new Lru(config.recordsMax);
   }
 
   /** Keeps a copy. What another says of a node does not take the place of what the node said. */

@@ -7,7 +7,7 @@ import type { Refusal } from "../wire/skim.js";
 import { BallMap, routeTo, type Waypoint } from "./ball-map.js";
 import { countDrop } from "./drops.js";
 import { idOf } from "./entry.js";
-import { createLru } from "./lru.js";
+import { Lru } from "./lru.js";
 import type { PathDeps } from "./path-deps.js";
 import type { PathStats } from "./path-stats.js";
 import type { RoutingView } from "./peer.js";
@@ -34,7 +34,7 @@ export class Balls implements RouteMap, Detours {
   readonly map: BallMap;
   readonly #asked = new Map<string, Asked>();
   /** Nodes that did not answer, and until when they are not asked again. */
-  readonly #silent = createLru<string, number>(SILENT_MAX);
+  readonly #silent = new Lru<string, number>(SILENT_MAX);
   readonly #requests: Budget;
   #size = 0;
   #isGrown = true;

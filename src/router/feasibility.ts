@@ -1,6 +1,5 @@
-import type { LRUCache } from "lru-cache";
 import { toHex } from "../wire/bytes.js";
-import { createLru } from "./lru.js";
+import { Lru } from "./lru.js";
 
 /**
  * Which paths to a root cannot be loops, by a root's seq and the distance: the condition of DUAL and Babel (RFC 8966, 3.5.1). A path
@@ -8,13 +7,13 @@ import { createLru } from "./lru.js";
  * least that this node ever announced for it; unless that seq was declared dead.
  */
 export class Feasibility {
-  readonly #announced: LRUCache<string, { seq: number; distance: number }>;
-  readonly #dead: LRUCache<string, number>;
+  readonly #announced: Lru<string, { seq: number; distance: number }>;
+  readonly #dead: Lru<string, number>;
 
   /** `onForget` is told of each root that is forgotten for newer ones. */
   constructor(rootsMax: number, onForget: () => void) {
-    this.#announced = createLru(rootsMax, onForget);
-    this.#dead = createLru(rootsMax, onForget);
+    this.#announced = new Lru(rootsMax, onForget);
+    this.#dead = new Lru(rootsMax, onForget);
   }
 
   isFeasible(root: Uint8Array, seq: number, distance: number): boolean {

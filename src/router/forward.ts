@@ -1,4 +1,3 @@
-import type { LRUCache } from "lru-cache";
 import { DropReason } from "../wire/codes.js";
 import { ROUTE_BROKEN } from "../wire/control.js";
 import {
@@ -26,7 +25,7 @@ import {
 import { HOP_LIMIT } from "../wire/limits.js";
 import { countDrop, type Drops } from "./drops.js";
 import { type KeyCourse, stepByKey } from "./key-step.js";
-import { createLru } from "./lru.js";
+import { Lru } from "./lru.js";
 import type { PathConfig } from "./path-config.js";
 import type { RoutingView } from "./peer.js";
 import { PortBudgets } from "./port-budgets.js";
@@ -43,7 +42,7 @@ const KEY_HOPS = 16;
  */
 export class Forwarder {
   /** Route ids that were reported broken, as numbers of 48 of their bits. */
-  readonly #reported: LRUCache<number, true>;
+  readonly #reported: Lru<number, true>;
   readonly #reports: PortBudgets;
   readonly #course: KeyCourse = { tree: 0, mask: 0, isDown: false, depth: 0 };
 
@@ -53,7 +52,7 @@ export class Forwarder {
     private readonly drops: Drops,
     config: PathConfig,
   ) {
-    this.#reported = createLru(config.reportedMax);
+    this.#reported = new Lru(config.reportedMax);
     this.#reports = new PortBudgets(config.brokenRatePerS, config.brokenBurst);
   }
 

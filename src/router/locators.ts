@@ -1,7 +1,6 @@
-import type { LRUCache } from "lru-cache";
 import { equalBytes, toHex } from "../wire/bytes.js";
 import { locatorEpoch } from "../wire/locator.js";
-import { createLru } from "./lru.js";
+import { Lru } from "./lru.js";
 import type { PathStats } from "./path-stats.js";
 
 /** A locator as its node signed it. */
@@ -17,10 +16,10 @@ export interface StoredLocator extends SignedLocator {
 
 /** The newest known locator of each key, the least recently used forgotten first. What is put in has been verified. */
 export class Locators {
-  readonly #locators: LRUCache<string, StoredLocator>;
+  readonly #locators: Lru<string, StoredLocator>;
 
   constructor(locatorsMax: number, stats: PathStats) {
-    this.#locators = createLru(locatorsMax, () => stats.locatorsEvicted++);
+    this.#locators = new Lru(locatorsMax, () => stats.locatorsEvicted++);
   }
 
   get(key: Uint8Array): SignedLocator | undefined {
@@ -51,6 +50,6 @@ export class Locators {
 
   /** All of them, the least recently used first: so `put` in this order restores them. */
   dump(): StoredLocator[] {
-    return [...this.#locators.rvalues()].filter((locator) => locator !== undefined);
+    return this.#locators.values();
   }
 }

@@ -1,16 +1,16 @@
 const CAPACITY = 8;
+const NO_FRAMES: (Uint8Array | undefined)[] = [];
+const NO_COSTS: number[] = [];
 
-/** Frames and their costs in order of arrival. The arrays, a power of two long, double to what is needed and are used again. */
+/**
+ * Frames and their costs in order of arrival. The arrays, a power of two long, are made at the first use, double to what is needed and
+ * are used again.
+ */
 export class Ring {
-  #frames: (Uint8Array | undefined)[];
-  #costs: number[];
+  #frames = NO_FRAMES;
+  #costs = NO_COSTS;
   #head = 0;
   #count = 0;
-
-  constructor() {
-    this.#frames = new Array<undefined>(CAPACITY).fill(undefined);
-    this.#costs = new Array<number>(CAPACITY).fill(0);
-  }
 
   get count(): number {
     return this.#count;
@@ -55,8 +55,9 @@ export class Ring {
 
   #grow(): void {
     const capacity = this.#frames.length;
-    const frames = new Array<Uint8Array | undefined>(2 * capacity).fill(undefined);
-    const costs = new Array<number>(2 * capacity).fill(0);
+    const wanted = Math.max(CAPACITY, 2 * capacity);
+    const frames = new Array<Uint8Array | undefined>(wanted).fill(undefined);
+    const costs = new Array<number>(wanted).fill(0);
     for (let i = 0; i < this.#count; i++) {
       frames[i] = this.#frames[(this.#head + i) & (capacity - 1)];
       costs[i] = this.#costs[(this.#head + i) & (capacity - 1)]!;

@@ -84,7 +84,9 @@ export class Router {
 
   handleLinkUp(link: Omit<Peer, "announced">, nowMs: number): void {
     this.#queues.handleLinkUp(link.port);
-    this.#trees.handleLinkUp({ ...link, announced: [undefined, undefined, undefined] }, nowMs);
+    const { port, key, leaf, linkEpoch, theirPort, theirHalf, ourHalf, rttMs } = link;
+    const announced = [undefined, undefined, undefined];
+    this.#trees.handleLinkUp({ port, key, leaf, linkEpoch, theirPort, theirHalf, ourHalf, rttMs, announced }, nowMs);
   }
 
   handleLinkDown(port: number, nowMs: number): void {

@@ -1,11 +1,10 @@
-import type { LRUCache } from "lru-cache";
 import type { RandomBytes } from "../crypto/crypto.js";
 import { Budget } from "../wire/budget.js";
 import { toHex } from "../wire/bytes.js";
 import { ROUTE_HOPS_MAX } from "../wire/limits.js";
 import { type Destination, isShunned, newDestination, spareOf } from "./destination.js";
 import type { Locators } from "./locators.js";
-import { createLru } from "./lru.js";
+import { Lru } from "./lru.js";
 import type { PathConfig } from "./path-config.js";
 import type { PathStats } from "./path-stats.js";
 import { equalPorts } from "./ports.js";
@@ -38,7 +37,7 @@ export interface RouteMap {
  * A sign that a route may not lead on puts it in doubt: it and the spares are probed at once, and the first to answer is used.
  */
 export class Routes {
-  readonly #destinations: LRUCache<string, Destination>;
+  readonly #destinations: Lru<string, Destination>;
   /** By the id of a route that it has now. */
   readonly #byRouteId = new Map<string, Destination>();
   readonly #events: RouteEvent[] = [];
@@ -54,7 +53,7 @@ export class Routes {
     private readonly config: PathConfig,
     private readonly stats: PathStats,
   ) {
-    this.#destinations = createLru(config.destinationsMax, (destination) => {
+    this.#destinations = new Lru(config.destinationsMax, (destination) => {
       stats.destinationsEvicted++;
       this.#setRoutes(destination, []);
       if (destination.find !== undefined) this.#events.push({ type: "unreachable", key: destination.key });
@@ -167,8 +166,8 @@ export class Routes {
   /** The link of that port is gone, and with it every route that begins there. */
   handleLinkDown(port: number, nowMs: number): void {
     for (const destination of this.#destinations.values()) {
-      const best = destination?.routes[0];
-      if (destination === undefined || best === undefined) continue;
+      const best = destination.routes[0];
+      if (best === undefined) continue;
       const isUsed = nowMs - best.use.usedMs <= this.config.usedMs;
       const leadOn = destination.routes.filter(({ ports }) => ports[0] !== port);
       if (best.ports[0] !== port || !isUsed) this.#setRoutes(destination, leadOn);
@@ -229,9 +228,9 @@ export class Routes {
     this.#lookedMs = nowMs;
     const due: Destination[] = [];
     for (const destination of this.#destinations.values()) {
-      const best = destination?.routes[0];
+      const best = destination.routes[0];
       const dueMs = best?.use.refreshAtMs ?? Number.POSITIVE_INFINITY;
-      if (dueMs <= nowMs) due.push(destination!);
+      if (dueMs <= nowMs) due.push(destination);
       else this.#nextMs = Math.min(this.#nextMs, dueMs);
     }
     for (const destination of due) this.#refresh(destination, destination.routes[0]!, nowMs);

@@ -15,10 +15,13 @@ export interface ScriptPlan extends MeshPlan {
   readonly flows: readonly (readonly [number, number])[];
   /** The best key of each tree. */
   readonly roots: readonly number[];
-  /** Edges that die, and relays that do. */
-  readonly cutEdges: readonly number[];
+  /** Sets of edges that die one after another, and relays that do. */
+  readonly cutEdges: readonly (readonly number[])[];
   readonly relays: readonly number[];
 }
+
+/** The figure by which a simulated mesh is made as late as the machine. */
+export const LINK_EXCESS = "a link's round trip beyond its delay, ms";
 
 /** Figures by what they say, in the order of the table. */
 export type Figures = Map<string, number>;
@@ -28,7 +31,12 @@ const IDLE_MS = 60_000;
 const STRETCH_CONTACTS = 100;
 const CONTACTS_PER_S = 8;
 /** How long first contacts are watched after something happened. */
-const WATCH_MS = 20_000;
+const WATCH_MS = 12_000;
+/** A longer pause of a flow is noticed. */
+const PAUSE_MS = 300;
+/** Sets of links that die, one after another. */
+const CUTS = 4;
+const PING_GAP_MS = 50;
 /** As in `prove`: who is found within this succeeds, and who is not asks again after that. */
 const CONTACT_MS = 2_000;
 const RETRY_MS = 1_000;
@@ -50,9 +58,10 @@ export function makePlan(nodes: number, seed: number): ScriptPlan {
     });
     const order = random.shuffled(indices.filter((index) => !roots.includes(index)));
     const relays = order.slice(0, Math.max(1, Math.round(nodes / 10)));
-    const cutEdges = random
-      .shuffled(graph.edges.map((_, i) => i))
-      .slice(0, Math.max(2, Math.round(graph.edges.length / 10)));
+    const cutCount = Math.max(2, Math.round(graph.edges.length / 10));
+    const cutEdges = Array.from({ length: CUTS }, () =>
+      random.shuffled(graph.edges.map((_, i) => i)).slice(0, cutCount),
+    );
     if (!staysWhole(graph, cutEdges, [roots[0]!, ...relays])) continue;
     const lasting = indices.filter((index) => index !== roots[0] && !relays.includes(index));
     const pairs = random.shuffled(lasting.flatMap((a) => lasting.flatMap((b) => (a === b ? [] : [[a, b] as const]))));
@@ -61,10 +70,18 @@ export function makePlan(nodes: number, seed: number): ScriptPlan {
 }
 
 /** True where the links that die leave one part, and the nodes that die do. */
-function staysWhole({ nodes, edges }: Graph, cutEdges: readonly number[], gone: readonly number[]): boolean {
+function staysWhole(
+  { nodes, edges }: Graph,
+  cutEdges: readonly (readonly number[])[],
+  gone: readonly number[],
+): boolean {
   const left = edges.filter((edge) => !edge.some((node) => gone.includes(node)));
-  const uncut = edges.filter((_, i) => !cutEdges.includes(i));
-  return partsOf(nodes, uncut).length === 1 && partsOf(nodes, left).length === 1 + gone.length;
+  const isWhole = (cut: readonly number[]) =>
+    partsOf(
+      nodes,
+      edges.filter((_, i) => !cut.includes(i)),
+    ).length === 1;
+  return cutEdges.every(isWhole) && partsOf(nodes, left).length === 1 + gone.length;
 }
 
 /** Pairs of nodes, none of them both ways, as each pair has one session. */
@@ -76,6 +93,17 @@ function drawFlows(nodes: readonly number[], random: Random): (readonly [number,
     if (from !== to) flows.set([from, to].sort((a, b) => a - b).join(), [from, to]);
   }
   return [...flows.values()];
+}
+
+/** What first contacts and flows noticed of something that happened. */
+interface Seen {
+  readonly contacts: number;
+  readonly failed: number;
+  /** From the moment on until the last contact that failed had begun. */
+  readonly workMs: number;
+  /** The longest of each flow. */
+  readonly pausesMs: readonly number[];
+  readonly cpuS: number | undefined;
 }
 
 /** One first contact. */
@@ -104,17 +132,10 @@ export class MeshScript {
     this.say(`${this.plan.flows.length} flows begin`);
     for (const [from, to] of this.plan.flows) await this.bed.flow(from, to);
     await this.bed.pause(SETTLE_MS);
-    const { roots, relays, cutEdges } = this.plan;
-    await this.#happens(`${cutEdges.length} links die silently`, async () => {
-      for (const edge of cutEdges) this.bed.cut(edge);
-    });
-    for (const edge of cutEdges) this.bed.heal(edge);
-    await this.bed.pause(SETTLE_MS);
-    await this.#happens("the best root of a tree dies", () => this.bed.powerOff(roots[0]!));
-    await this.bed.pause(SETTLE_MS);
-    await this.#happens(`${relays.length} relays die`, async () => {
-      await Promise.all(relays.map((relay) => this.bed.powerOff(relay)));
-    });
+    await this.#linkExcess();
+    await this.#linksDie();
+    await this.#nodesDie("the best root of a tree dies", this.plan.roots.slice(0, 1));
+    await this.#nodesDie(`${this.plan.relays.length} relays die`, this.plan.relays);
     await this.#countLostBytes();
     return this.#figures;
   }
@@ -123,7 +144,6 @@ export class MeshScript {
   async #coldStart(): Promise<void> {
     this.say("all links are dialled at once");
     const beforeS = this.bed.cpuS();
-    this.bed.latenessMs();
     await this.bed.open();
     const { roots, graph } = this.plan;
     const startMs = this.bed.nowMs();
@@ -132,7 +152,8 @@ export class MeshScript {
       const tookMs = this.bed.nowMs() - startMs;
       if (sizes.every((size) => size === graph.nodes - 1)) {
         this.#note("cold start: all trees whole, s", tookMs / 1_000);
-        this.#noteMachine("cold start", beforeS);
+        const cpuS = this.bed.cpuS();
+        if (cpuS !== undefined && beforeS !== undefined) this.#note("cold start: CPU of all nodes, s", cpuS - beforeS);
         return;
       }
       if (tookMs > COLD_MS_MAX) throw new Error(`the trees are not whole: ${sizes.join()} keys below their roots`);
@@ -155,26 +176,71 @@ export class MeshScript {
     const stretches = contacts.flatMap(({ hops, pair }) =>
       hops === undefined ? [] : [hops / hopsBetween(neighbours, pair)],
     );
-    this.#note("first packet: stretch in hops", stretches.reduce((sum, one) => sum + one, 0) / stretches.length);
+    this.#note("first packet: stretch in hops", mean(stretches));
   }
 
-  /** Something happens: what first contacts and flows notice of it. */
-  async #happens(what: string, happen: () => Promise<void>): Promise<void> {
+  /** How much longer a round trip over a link takes than its delay twice, with the flows going on: what the machine adds. */
+  async #linkExcess(): Promise<void> {
+    const { edges, delaysMs = [] } = this.plan.graph;
+    const excessesMs: number[] = [];
+    for (const [edge, [from, to]] of edges.entries()) {
+      const answer = await this.bed.ping(from, to);
+      if (answer?.hops === 1) excessesMs.push(answer.rttMs - 2 * delaysMs[edge]!);
+      await this.bed.pause(PING_GAP_MS);
+    }
+    this.#note(LINK_EXCESS, mean(excessesMs));
+  }
+
+  async #linksDie(): Promise<void> {
+    const { cutEdges } = this.plan;
+    const what = `${cutEdges[0]!.length} links die silently, ${cutEdges.length} times`;
+    const seen: Seen[] = [];
+    for (const edges of cutEdges) {
+      seen.push(await this.#watch(what, async () => edges.forEach((edge) => void this.bed.cut(edge))));
+      for (const edge of edges) this.bed.heal(edge);
+      await this.bed.pause(SETTLE_MS);
+    }
+    this.#tell(what, seen);
+  }
+
+  async #nodesDie(what: string, nodes: readonly number[]): Promise<void> {
+    const seen = await this.#watch(
+      what,
+      async () => void (await Promise.all(nodes.map((node) => this.bed.powerOff(node)))),
+    );
+    this.#tell(what, [seen]);
+    await this.bed.pause(SETTLE_MS);
+  }
+
+  /** What first contacts and flows notice of something that happens. */
+  async #watch(what: string, happen: () => Promise<void>): Promise<Seen> {
     this.say(what);
     const beforeS = this.bed.cpuS();
-    this.bed.latenessMs();
     await this.bed.mark();
     const atMs = this.bed.nowMs();
     await happen();
     const contacts = await this.#contactFor(WATCH_MS);
     const failed = contacts.filter(({ hops }) => hops === undefined);
-    const untilMs = Math.max(0, ...failed.map((contact) => contact.atMs - atMs));
-    this.#note(`${what}: first contacts that succeed, %`, 100 * (1 - failed.length / contacts.length));
-    this.#note(`${what}: until all work again, s`, untilMs / 1_000);
-    const pauses = (await this.#flows()).map(({ pauseMs }) => pauseMs).sort((a, b) => a - b);
-    this.#note(`${what}: flows that pause over 0.3 s`, pauses.filter((pauseMs) => pauseMs > 300).length);
-    this.#note(`${what}: longest pause of a flow, s`, pauses.at(-1)! / 1_000);
-    this.#noteMachine(what, beforeS);
+    const workMs = Math.max(0, ...failed.map((contact) => contact.atMs - atMs));
+    const pausesMs = (await this.#flows()).map(({ pauseMs }) => pauseMs);
+    const cpuS = this.bed.cpuS();
+    const usedS = cpuS === undefined || beforeS === undefined ? undefined : cpuS - beforeS;
+    return { contacts: contacts.length, failed: failed.length, workMs, pausesMs, cpuS: usedS };
+  }
+
+  #tell(what: string, seen: readonly Seen[]): void {
+    const contacts = seen.reduce((sum, one) => sum + one.contacts, 0);
+    const failed = seen.reduce((sum, one) => sum + one.failed, 0);
+    const paused = seen
+      .flatMap(({ pausesMs }) => pausesMs.filter((pauseMs) => pauseMs > PAUSE_MS))
+      .sort((a, b) => a - b);
+    this.#note(`${what}: first contacts that succeed, %`, 100 * (1 - failed / contacts));
+    this.#note(`${what}: all work again after, s`, Math.max(...seen.map(({ workMs }) => workMs)) / 1_000);
+    this.#note(`${what}: flows that pause over 0.3 s`, paused.length);
+    this.#note(`${what}: such a pause, median, s`, (paused[paused.length >> 1] ?? 0) / 1_000);
+    this.#note(`${what}: the longest pause, s`, Math.max(...seen.flatMap(({ pausesMs }) => pausesMs)) / 1_000);
+    const cpuS = seen.reduce((sum, one) => sum + (one.cpuS ?? Number.NaN), 0);
+    if (!Number.isNaN(cpuS)) this.#note(`${what}: CPU of all nodes, s`, cpuS);
   }
 
   async #countLostBytes(): Promise<void> {
@@ -214,17 +280,14 @@ export class MeshScript {
     }
   }
 
-  /** What the machine had to do meanwhile, which the simulator does in no time. */
-  #noteMachine(what: string, beforeS: number | undefined): void {
-    const [cpuS, latenessMs] = [this.bed.cpuS(), this.bed.latenessMs()];
-    if (cpuS !== undefined && beforeS !== undefined) this.#note(`${what}: CPU of all nodes, s`, cpuS - beforeS);
-    if (latenessMs !== undefined) this.#note(`${what}: latest timer, s`, latenessMs / 1_000);
-  }
-
   #note(what: string, figure: number): void {
     this.#figures.set(what, figure);
     this.say(`${what}: ${figure.toFixed(2)}`);
   }
+}
+
+function mean(figures: readonly number[]): number {
+  return figures.reduce((sum, one) => sum + one, 0) / figures.length;
 }
 
 function lostBytes({ sentBytes, receivedBytes, isCorrupt }: FlowState): number {

@@ -24,10 +24,11 @@ export class SimBed implements Bed {
   readonly #flows: SimFlow[] = [];
   readonly #waitingFlows: ((session: Session) => boolean)[] = [];
 
-  /** `seed` is for all that the plan leaves open. */
+  /** `seed` is for all that the plan leaves open: how late each message is, up to `jitterMs`. */
   constructor(
     private readonly plan: MeshPlan,
     private readonly seed: number,
+    private readonly jitterMs: number,
   ) {}
 
   /** Runs a script to its end. */
@@ -61,8 +62,7 @@ export class SimBed implements Bed {
     const crypto = nativeCrypto();
     const { graph, seeds } = this.plan;
     const node = (index: number) => ({ identity: crypto.identityFromSeed(seeds[index]!) });
-    // A proxy's timers are up to so much late, and in this the seeds differ.
-    this.#network = new Network({ seed: this.seed, graph, crypto, node, link: { jitterMs: 1 } });
+    this.#network = new Network({ seed: this.seed, graph, crypto, node, link: { jitterMs: this.jitterMs } });
     const indexOf = new Map(this.#net.hosts.map((host) => [String(host.key), host.index]));
     this.#net.onEvent((host, event) => {
       if (event.type === "established") {
@@ -91,15 +91,20 @@ export class SimBed implements Bed {
     });
   }
 
+  ping(from: number, to: number): Promise<{ rttMs: number; hops: number } | undefined> {
+    return new Promise((resolve) => {
+      this.#net.ask("ping", from, this.#net.key(to), ({ ok, rttMs, hops }) => {
+        this.#hasNews = true;
+        resolve(ok ? { rttMs, hops } : undefined);
+      });
+    });
+  }
+
   async keysBelow(node: number, tree: number): Promise<number> {
     return this.#net.node(node).router.tableSizes()[tree]!;
   }
 
   cpuS(): undefined {
-    return undefined;
-  }
-
-  latenessMs(): undefined {
     return undefined;
   }
 

@@ -30,12 +30,12 @@ export interface Bed {
   open(): Promise<void>;
   /** The hops of the way that a search found; undefined where it found none. */
   lookup(from: number, to: number): Promise<number | undefined>;
+  /** The round trip by the route in use; undefined where there is no answer. */
+  ping(from: number, to: number): Promise<{ readonly rttMs: number; readonly hops: number } | undefined>;
   /** Keys that a node knows below itself. */
   keysBelow(node: number, tree: number): Promise<number>;
   /** Seconds of CPU that the nodes used so far; undefined where they use none of their own time. */
   cpuS(): number | undefined;
-  /** By how much the latest timer fired late since this was last asked, in ms: what the machine adds to every figure. */
-  latenessMs(): number | undefined;
   /** Bytes that the nodes sent so far, WebSocket headers included. */
   sentBytes(): number;
   /** Keeps a flow of small writes going from one node to another. */

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { ControlRequest, PingResult, ResultOf } from "../../src/daemon/control-protocol.js";
 import { pinyonCode } from "../../src/daemon/errors.js";
 import { type Bed, FLOW_EVERY_MS, type FlowState, type MeshPlan } from "./bed.js";
 import { DelayProxy } from "./delay-proxy.js";
@@ -11,8 +11,6 @@ import { loopback } from "./place.js";
 /** Daemons that are started at a time: one takes half a second of a core. */
 const START_AT_ONCE = 2;
 
-/** How often it is looked how late timers fire. */
-const LATENESS_RESOLUTION_MS = 10;
 /** Clock ticks a second in `/proc`, on every Linux that Node runs on. */
 const TICKS_PER_S = 100;
 
@@ -20,7 +18,6 @@ const TICKS_PER_S = 100;
 export class LiveBed implements Bed {
   /** Of those that have ended, what they had used when that was last asked. */
   readonly #cpuS = new Map<MeshNode, number>();
-  readonly #lateness = monitorEventLoopDelay({ resolution: LATENESS_RESOLUTION_MS });
 
   private constructor(
     readonly nodes: readonly MeshNode[],
@@ -28,9 +25,7 @@ export class LiveBed implements Bed {
     readonly proxies: readonly DelayProxy[],
     private readonly dials: readonly { readonly from: MeshNode; readonly uri: string }[],
     private readonly edgesOf: (node: number) => readonly number[],
-  ) {
-    this.#lateness.enable();
-  }
+  ) {}
 
   /** Starts the daemons, some at a time; none has a peer yet. */
   static async start(owner: Owner, { graph, seeds }: MeshPlan): Promise<LiveBed> {
@@ -71,13 +66,12 @@ export class LiveBed implements Bed {
   }
 
   async lookup(from: number, to: number): Promise<number | undefined> {
-    try {
-      const found = await this.nodes[from]!.ask({ verb: "lookup", target: this.nodes[to]!.name });
-      return found.route.length;
-    } catch (error) {
-      if (pinyonCode(error) === "PINYON_UNREACHABLE") return undefined;
-      throw error;
-    }
+    const found = await this.#askOf(from, { verb: "lookup", target: this.nodes[to]!.name });
+    return found?.route.length;
+  }
+
+  ping(from: number, to: number): Promise<PingResult | undefined> {
+    return this.#askOf(from, { verb: "ping", target: this.nodes[to]!.name });
   }
 
   async keysBelow(node: number, tree: number): Promise<number> {
@@ -92,12 +86,6 @@ export class LiveBed implements Bed {
       return undefined;
     }
     return [...this.#cpuS.values()].reduce((sum, one) => sum + one, 0);
-  }
-
-  latenessMs(): number {
-    const lateMs = this.#lateness.max / 1e6 - LATENESS_RESOLUTION_MS;
-    this.#lateness.reset();
-    return Math.max(0, lateMs);
   }
 
   sentBytes(): number {
@@ -154,6 +142,16 @@ export class LiveBed implements Bed {
   async powerOff(node: number): Promise<void> {
     for (const edge of this.edgesOf(node)) this.cut(edge);
     await this.nodes[node]!.end("SIGKILL");
+  }
+
+  /** What a node answers; undefined where it did not reach whom it was asked for. */
+  async #askOf<R extends ControlRequest>(node: number, request: R): Promise<ResultOf<R> | undefined> {
+    try {
+      return await this.nodes[node]!.ask(request);
+    } catch (error) {
+      if (pinyonCode(error) === "PINYON_UNREACHABLE") return undefined;
+      throw error;
+    }
   }
 
   #tellAll(order: FlowOrder): void {

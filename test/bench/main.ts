@@ -9,14 +9,17 @@ import { Ends } from "../e2e/ends.js";
 import type { Bench, Benchmark, Outcome } from "./benchmark.js";
 import { body } from "./body.js";
 import { bulk } from "./bulk.js";
+import { coldStart } from "./cold-start.js";
+import { collections } from "./collections.js";
 import { fair } from "./fairness.js";
+import { memory } from "./memory.js";
 import { puts } from "./puts.js";
 import { relay } from "./relay.js";
 import { slowLink } from "./slow-link.js";
 import { formatRow, type Row, rowOf } from "./table.js";
 
 /** In the order of the table. */
-const BENCHMARKS: readonly Benchmark[] = [relay, bulk, body, puts, slowLink, fair];
+const BENCHMARKS: readonly Benchmark[] = [relay, bulk, body, puts, slowLink, fair, memory, collections, coldStart];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

@@ -111,11 +111,13 @@ export class LinkKeeper {
       this.close(oldest, CloseCode.HELLO_TIMEOUT, nowMs);
       oldest = this.links.oldestInHello(false);
     }
-    for (const link of [...this.links.established()]) {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const link of this.links.established()) {
       if (nowMs >= link.waitingMs + slowMs) this.close(link, CloseCode.SLOW, nowMs);
-      else this.#lookInto(link, nowMs);
+      else nextMs = Math.min(nextMs, link.waitingMs + slowMs, this.#lookInto(link, nowMs));
     }
-    this.#dueMs = this.#nextMs(nowMs);
+    const oldest = this.links.oldestInHello(false);
+    this.#dueMs = oldest === undefined ? nextMs : Math.min(nextMs, oldest.openedMs + helloTimeoutMs);
   }
 
   pollTimeout(): number {
@@ -232,21 +234,18 @@ export class LinkKeeper {
     if (who !== undefined) this.hooks.down(link, who, code, nowMs);
   }
 
-  #lookInto(link: NodeLink, nowMs: number): void {
+  /** Gives when the link is to be looked into again; Infinity where it is dead. */
+  #lookInto(link: NodeLink, nowMs: number): number {
     const { keepAlive, who } = link.established!;
     keepAlive.use = this.hooks.useOf(who.port.number);
-    const demand = keepAlive.handleTimeout(nowMs);
-    if (demand === "ping") this.#ready.add(link.number);
-    else if (demand === "dead") this.close(link, CloseCode.DEAD, nowMs);
-  }
-
-  #nextMs(nowMs: number): number {
-    const { helloTimeoutMs, slowMs } = this.config;
-    let nextMs = (this.links.oldestInHello(false)?.openedMs ?? Number.POSITIVE_INFINITY) + helloTimeoutMs;
-    for (const { established, waitingMs } of this.links.established()) {
-      nextMs = Math.min(nextMs, established!.keepAlive.pollTimeout(nowMs), waitingMs + slowMs);
+    const dueMs = keepAlive.pollTimeout(nowMs);
+    if (nowMs < dueMs) return dueMs;
+    if (keepAlive.handleTimeout(nowMs) === "dead") {
+      this.close(link, CloseCode.DEAD, nowMs);
+      return Number.POSITIVE_INFINITY;
     }
-    return nextMs;
+    this.#ready.add(link.number);
+    return keepAlive.pollTimeout(nowMs);
   }
 
   #dueBy(timeMs: number): void {

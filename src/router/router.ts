@@ -187,12 +187,14 @@ export class Router {
 
   /** True where a tree uses the link: the neighbour is parent or child. */
   isTreeLink(port: number): boolean {
-    return this.#trees.trees.some((tree, t) => tree.parentPort === port || this.#trees.subtrees[t]!.isChild(port));
+    for (const subtree of this.#trees.subtrees) if (subtree.isChild(port)) return true;
+    return this.isParentLink(port);
   }
 
   /** True where the neighbour is a parent of ours. */
   isParentLink(port: number): boolean {
-    return this.#trees.trees.some((tree) => tree.parentPort === port);
+    for (const tree of this.#trees.trees) if (tree.parentPort === port) return true;
+    return false;
   }
 
   // Time and events

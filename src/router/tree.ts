@@ -178,7 +178,13 @@ export class Tree implements TreeView {
     const announced = peer.announced[this.tree]!;
     announced.seq = heartbeat.seq;
     announced.signature = heartbeat.signature.slice();
-    this.#choose(nowMs);
+    if (!this.#candidates.isFeasible(peer, announced)) {
+      this.#choose(nowMs);
+      return;
+    }
+    // Nothing but the parent's seq is new since it was chosen, so it is the best still.
+    this.#follow(peer, false, nowMs);
+    if (this.#wantMs !== Number.POSITIVE_INFINITY) this.#wantBetterRoot(nowMs);
   }
 
   /** The neighbour behind `port` hangs below us from now on: it may have missed a heartbeat on its way here. */

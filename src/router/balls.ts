@@ -84,7 +84,7 @@ export class Balls implements RouteMap, Detours {
       countDrop(this.deps.drops, DropReason.UNASKED);
       return undefined;
     }
-    if (this.relay.sendBack(ball, ingress, (moved) => BALL.encode(moved)) !== 0) return undefined;
+    if (this.relay.sendBack(ball, ingress, (moved) => BALL.encode(moved), frame) !== 0) return undefined;
     const nonce = toHex(ball.nonce);
     const asked = this.#asked.get(nonce);
     const records = decodeRecords(ball.records);

@@ -89,7 +89,7 @@ export class Paths {
       countDrop(this.deps.drops, DropReason.UNASKED);
       return undefined;
     }
-    const egress = this.#relay.sendBack(reply, ingress, (moved) => PROBE_REPLY.encode(moved));
+    const egress = this.#relay.sendBack(reply, ingress, (moved) => PROBE_REPLY.encode(moved), frame);
     if (egress === 0) {
       const answer = this.#probes.handleReply(reply, ingress, nowMs);
       if (answer !== undefined) this.#handleAnswer(answer, nowMs);
@@ -105,7 +105,7 @@ export class Paths {
       countDrop(this.deps.drops, DropReason.PROBE_RATE);
       return undefined;
     }
-    const egress = this.#relay.sendBack(report, ingress, (moved) => ROUTE_BROKEN.encode(moved), nowMs);
+    const egress = this.#relay.sendBack(report, ingress, (moved) => ROUTE_BROKEN.encode(moved), frame, nowMs);
     if (egress === 0 && !this.#routes.handleBroken(report.routeId, nowMs))
       countDrop(this.deps.drops, DropReason.UNASKED);
     return undefined;

@@ -2,6 +2,7 @@ import { SharedBudget } from "../wire/budget.js";
 import { equalBytes, readUint16 } from "../wire/bytes.js";
 import { DropReason } from "../wire/codes.js";
 import { DEPTH_NONE } from "../wire/data.js";
+import { editStepBack } from "../wire/layout.js";
 import { HOP_LIMIT } from "../wire/limits.js";
 import { decodePlace } from "../wire/locator.js";
 import {
@@ -85,14 +86,15 @@ export class ProbeRelay {
   }
 
   /**
-   * The port by which a frame on its way back left, 0 where it has arrived here, or the counted drop reason. `encode` makes the frame
-   * anew with the moved index and counter. With `nowMs` it draws on the budget of probes that leave by that port; a reply does not, as
+   * The port by which a frame on its way back left, 0 where it has arrived here, or the counted drop reason. A `frame` that came in is
+   * moved on in place, where its counter keeps its size; else `encode` makes it anew. With `nowMs` it draws on the budget of probes that leave by that port; a reply does not, as
    * it is bounded by the probes before it.
    */
   sendBack<F extends OnTheWayBack>(
     values: F,
     ingress: number,
     encode: (moved: F) => Uint8Array,
+    frame?: Uint8Array,
     nowMs?: number,
   ): number {
     const { hops, index, back } = values;
@@ -104,7 +106,8 @@ export class ProbeRelay {
     if (this.queues.get(port) === undefined) return countDrop(this.drops, DropReason.NO_LINK);
     if (nowMs !== undefined && !this.#mayLeave(ingress, port, nowMs))
       return countDrop(this.drops, DropReason.PROBE_RATE);
-    const moved = encode({ ...values, hops: hops + 1, index: index + 1 });
+    const moved =
+      frame !== undefined && editStepBack(frame) ? frame : encode({ ...values, hops: hops + 1, index: index + 1 });
     return this.queues.pushProbe(port, moved, ingress) ? port : countDrop(this.drops, DropReason.QUEUE_FULL);
   }
 

@@ -1,5 +1,6 @@
-import { Decoder, Encoder } from "@msgpack/msgpack";
+import { Encoder } from "@msgpack/msgpack";
 import { CloseCode } from "./codes.js";
+import { ElementReader } from "./elements.js";
 import type { Kind } from "./kinds.js";
 import { type Refusal, skim } from "./skim.js";
 
@@ -58,7 +59,7 @@ type Values<F extends Fields> = { [name in keyof F]: F[name] extends Field<infer
 export type FrameOf<L> = L extends Layout<infer F> ? Values<F> : never;
 
 const encoder = new Encoder();
-const decoder = new Decoder();
+const reader = new ElementReader();
 
 /** One kind of control frame or hello message: encodes it, and decodes nothing but its one canonical form. */
 export class Layout<F extends Fields> {
@@ -72,7 +73,9 @@ export class Layout<F extends Fields> {
   }
 
   encode(values: Values<F>): Uint8Array {
-    return encoder.encode([this.kind, ...this.names.map((name) => values[name])]);
+    const elements: unknown[] = [this.kind];
+    for (const name of this.names) elements.push(values[name]);
+    return encoder.encode(elements);
   }
 
   /**
@@ -82,15 +85,27 @@ export class Layout<F extends Fields> {
   decode(message: Uint8Array): Values<F> | Refusal {
     const refusal = skim(message);
     if (refusal !== 0) return refusal;
-    const elements = decoder.decode(message) as unknown[];
-    if (elements.length !== this.names.length + 1 || elements[0] !== this.kind) return CloseCode.MALFORMED;
+    if (reader.begin(message) !== this.names.length + 1 || reader.next() !== this.kind) return CloseCode.MALFORMED;
     const values: Record<string, unknown> = {};
-    for (let i = 0; i < this.names.length; i++) {
-      const name = this.names[i]!;
-      const value = elements[i + 1];
+    for (const name of this.names) {
+      const value = reader.next();
       if (!this.fields[name]!.accepts(value)) return CloseCode.MALFORMED;
       values[name] = value;
     }
     return values as Values<F>;
   }
+}
+
+/** Where frames that go back along a route, which begin with `hops` and `index`, have them. */
+const HOPS_AT = 2;
+const INDEX_AT = 3;
+/** The largest number of one byte. */
+const FIXINT_MAX = 0x7f;
+
+/** Moves a decoded frame that goes back along a route on by one node, in place. False, and nothing done, where a number would not fit. */
+export function editStepBack(frame: Uint8Array): boolean {
+  if (frame[HOPS_AT]! >= FIXINT_MAX || frame[INDEX_AT]! >= FIXINT_MAX) return false;
+  frame[HOPS_AT]!++;
+  frame[INDEX_AT]!++;
+  return true;
 }

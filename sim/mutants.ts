@@ -67,8 +67,8 @@ export const MUTANTS: readonly Mutant[] = [
     "deletions from below are not taken",
     "views",
     "router/subtree",
-    "this.#remove(port, toHex(id), nowMs + this.config.batchMs);",
-    "void toHex(id);",
+    "this.#remove(port, id, nowMs + this.config.batchMs);",
+    "void id;",
   ),
   mutant(
     "the keys of a lost child are kept for ever",

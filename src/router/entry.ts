@@ -2,18 +2,6 @@ import { fromHex, toHex } from "../wire/bytes.js";
 import { edgeChild, edgeTreeEpoch } from "../wire/edge.js";
 import { EDGE_BYTES, ID_BYTES, KEY_BYTES, REG_ENTRY_BYTES } from "../wire/limits.js";
 
-/** A key below one of our children: the proof as it came, and what it says. */
-export interface Entry {
-  /** The parent's key and the edge, as in REG: what our own parent is told. */
-  readonly proof: Uint8Array;
-  readonly epoch: number;
-  readonly parentId: string;
-  /** The child's port. */
-  readonly port: number;
-  /** Rises with every entry. */
-  readonly arrival: number;
-}
-
 /** A REG entry: the parent's key, then the edge. */
 export function encodeProof(parentKey: Uint8Array, edge: Uint8Array): Uint8Array {
   const proof = new Uint8Array(REG_ENTRY_BYTES);

@@ -131,7 +131,7 @@ export class Registrar {
     }
     if (!this.trust.edgeIsValid(tree, proofParent(proof), proofEdge(proof))) return CloseCode.BAD_EDGE;
     const stale = { tree, id, reason: RegRefusal.STALE, epoch: proofEpoch(proof) };
-    for (const port of subtree.handleAdd(peer.port, proof.slice(), nowMs)) this.#tell(port, stale, nowMs);
+    for (const port of subtree.handleAdd(peer.port, proof, nowMs)) this.#tell(port, stale, nowMs);
     return undefined;
   }
 

@@ -3,14 +3,15 @@ import { toHex } from "../wire/bytes.js";
 import { RegRefusal } from "../wire/control.js";
 import { TREE_DEPTH_MAX } from "../wire/limits.js";
 import type { TreeConfig } from "./config.js";
-import { type Entry, idOf, proofChild, proofEpoch } from "./entry.js";
+import { idBytes, idOf, proofChild, proofEpoch } from "./entry.js";
+import { KeyTable } from "./key-table.js";
 import { Upward } from "./upward.js";
 
 /** What one child registered. */
 interface ChildSet {
-  readonly entries: Map<string, Entry>;
+  keys: number;
   /** Keys that do not count: a stale entry between them and the child was dropped here, of which the child knows nothing yet. */
-  readonly cut: Set<string>;
+  cut: number;
 }
 
 /** Why an entry is not taken, told to the child with the epoch that won; see `RegRefusal`. */
@@ -27,31 +28,28 @@ export class Subtree {
   readonly upward: Upward;
   readonly #ownId: string;
   readonly #sets = new Map<number, ChildSet>();
-  readonly #union = new Map<string, Entry>();
-  /** Entries in all sets; of a key below two children both count. */
-  #entries = 0;
-  #arrivals = 0;
+  readonly #table = new KeyTable();
 
   /** `budget` counts the entries that go up. */
   constructor(
-    key: Uint8Array,
+    private readonly key: Uint8Array,
     tree: number,
     private readonly config: TreeConfig,
     budget: Budget,
     send: (port: number, frame: Uint8Array) => void,
   ) {
     this.#ownId = idOf(key);
-    this.upward = new Upward(tree, this.#ownId, this.#union, config, budget, send);
+    this.upward = new Upward(tree, this.#ownId, this.#table, config, budget, send);
   }
 
   /** Keys in the table. */
   get size(): number {
-    return this.#union.size;
+    return this.#table.size;
   }
 
   /** Keys that the child behind `port` registered. */
   sizeOf(port: number): number {
-    return this.#sets.get(port)?.entries.size ?? 0;
+    return this.#sets.get(port)?.keys ?? 0;
   }
 
   /** Ids of the keys that the child behind `port` registered. */
@@ -61,7 +59,8 @@ export class Subtree {
 
   /** The child port behind which `key` lives, or 0. */
   childPort(key: Uint8Array): number {
-    return this.#union.get(idOf(key))?.port ?? 0;
+    const row = this.#table.counting(key);
+    return row < 0 ? 0 : this.#table.port(row);
   }
 
   /** True where the neighbour behind `port` is our child. */
@@ -81,7 +80,7 @@ export class Subtree {
   /** The neighbour behind `port` takes us as its parent: its set starts empty. */
   handleAttach(port: number, nowMs: number): void {
     this.#removeChild(port, nowMs + this.config.lostKeyMs);
-    this.#sets.set(port, { entries: new Map(), cut: new Set() });
+    this.#sets.set(port, { keys: 0, cut: 0 });
   }
 
   /** The neighbour behind `port` has another parent now. */
@@ -94,17 +93,19 @@ export class Subtree {
    * child already: so nobody can claim a key by an edge that he saw elsewhere.
    */
   check(port: number, childId: string, proof: Uint8Array): Refused | undefined {
-    const { entries, cut } = this.#sets.get(port)!;
-    const id = idOf(proofChild(proof));
+    const table = this.#table;
+    const child = proofChild(proof);
+    const id = idOf(child);
     const epoch = proofEpoch(proof);
-    const known = this.#union.get(id);
-    if (known !== undefined && known.epoch > epoch) return { reason: RegRefusal.STALE, epoch: known.epoch };
-    const parentId = idOf(proof);
-    const isThere = entries.has(parentId) && !cut.has(parentId);
-    if (id === childId ? parentId !== this.#ownId : id === this.#ownId || !isThere)
+    const known = table.counting(child);
+    if (known >= 0 && table.epoch(known) > epoch) return { reason: RegRefusal.STALE, epoch: table.epoch(known) };
+    const parent = table.find(proof, 0, port);
+    const isThere = parent >= 0 && !table.isCut(parent);
+    if (id === childId ? idOf(proof) !== this.#ownId : id === this.#ownId || !isThere)
       return { reason: RegRefusal.DETACHED, epoch };
-    const isFull = entries.size >= this.config.childKeysMax || this.#entries >= this.config.treeKeysMax;
-    if (isFull && !entries.has(id)) return { reason: RegRefusal.FULL, epoch };
+    const { childKeysMax, treeKeysMax } = this.config;
+    const isFull = this.#sets.get(port)!.keys >= childKeysMax || table.length >= treeKeysMax;
+    if (isFull && table.find(child, 0, port) < 0) return { reason: RegRefusal.FULL, epoch };
     return undefined;
   }
 
@@ -113,71 +114,88 @@ export class Subtree {
    * epoch no other child has the key any more. Gives the ports of those that lost it so.
    */
   handleAdd(port: number, proof: Uint8Array, nowMs: number): number[] {
-    const id = idOf(proofChild(proof));
-    const epoch = proofEpoch(proof);
+    const table = this.#table;
+    const child = proofChild(proof);
     const set = this.#sets.get(port)!;
-    const isMoved = epoch > (this.#union.get(id)?.epoch ?? epoch);
-    const losers = isMoved ? this.#removeFromOthers(port, id) : [];
-    if (!set.entries.has(id)) this.#entries++;
-    set.entries.set(id, { proof, epoch, parentId: idOf(proof), port, arrival: ++this.#arrivals });
-    set.cut.delete(id);
-    this.#union.set(id, set.entries.get(id)!);
-    this.upward.handleChange(id, nowMs + this.config.batchMs);
-    if (set.cut.size > 0) this.#mend(set, nowMs);
+    const known = table.counting(child);
+    const isMoved = known >= 0 && proofEpoch(proof) > table.epoch(known);
+    if (known >= 0) table.setCounts(known, false);
+    const losers = isMoved ? this.#removeFromOthers(port, child) : [];
+    if (table.find(child, 0, port) < 0) set.keys++;
+    const row = table.put(proof, port);
+    table.setCounts(row, true);
+    this.#setCut(set, row, false);
+    this.upward.handleChange(idOf(child), nowMs + this.config.batchMs);
+    if (set.cut > 0) this.#mend(set, port, nowMs);
     return losers;
   }
 
   /** What was cut and hangs on the child again counts again. */
-  #mend(set: ChildSet, nowMs: number): void {
-    for (const id of set.cut) {
-      if (!isBelow(set, id, this.#ownId)) continue;
-      set.cut.delete(id);
-      if (!this.#union.has(id)) this.#union.set(id, set.entries.get(id)!);
-      this.upward.handleChange(id, nowMs + this.config.batchMs);
+  #mend(set: ChildSet, port: number, nowMs: number): void {
+    const table = this.#table;
+    for (const row of table.rowsOfPort(port)) {
+      if (!table.isCut(row) || !table.isBelow(row, this.key, TREE_DEPTH_MAX)) continue;
+      this.#setCut(set, row, false);
+      if (table.counting(proofChild(table.proof(row))) < 0) table.setCounts(row, true);
+      this.upward.handleChange(table.id(row), nowMs + this.config.batchMs);
     }
   }
 
-  #removeFromOthers(port: number, id: string): number[] {
+  #setCut(set: ChildSet, row: number, isCut: boolean): void {
+    if (isCut !== this.#table.isCut(row)) set.cut += isCut ? 1 : -1;
+    this.#table.setCut(row, isCut);
+  }
+
+  #removeFromOthers(port: number, child: Uint8Array): number[] {
     const losers: number[] = [];
-    for (const [other, { entries, cut }] of this.#sets) {
-      if (other === port || !entries.delete(id)) continue;
-      cut.delete(id);
+    for (const row of this.#table.rowsOf(child, 0)) {
+      const other = this.#table.port(row);
+      if (other === port) continue;
+      this.#drop(row);
       losers.push(other);
     }
-    this.#entries -= losers.length;
     return losers;
   }
 
+  /** Removes a row from table and set, whatever it counted. */
+  #drop(row: number): void {
+    const set = this.#sets.get(this.#table.port(row))!;
+    this.#setCut(set, row, false);
+    set.keys--;
+    this.#table.remove(row);
+  }
+
   handleDel(port: number, id: Uint8Array, nowMs: number): void {
-    this.#remove(port, toHex(id), nowMs + this.config.batchMs);
+    this.#remove(port, id, nowMs + this.config.batchMs);
+    this.#table.trim();
   }
 
   #removeChild(port: number, tellMs: number): void {
-    const set = this.#sets.get(port);
-    if (set === undefined) return;
-    for (const id of [...set.entries.keys()]) this.#remove(port, id, tellMs);
-    this.#sets.delete(port);
-  }
-
-  #remove(port: number, id: string, tellMs: number): void {
-    const set = this.#sets.get(port);
-    if (set?.entries.delete(id) !== true) return;
-    this.#entries--;
-    set.cut.delete(id);
-    this.#discount(port, id, tellMs);
-  }
-
-  /** The entry of one child does not hold any more. Where others have the key too, all of one epoch, the one that came last does. */
-  #discount(port: number, id: string, tellMs: number): void {
-    if (this.#union.get(id)?.port !== port) return;
-    let best: Entry | undefined;
-    for (const [other, set] of this.#sets) {
-      const entry = other === port || set.cut.has(id) ? undefined : set.entries.get(id);
-      if (entry !== undefined && entry.arrival > (best?.arrival ?? 0)) best = entry;
+    if (!this.#sets.delete(port)) return;
+    for (const id of this.#table.removePort(port)) {
+      this.#elect(idBytes(id));
+      this.upward.handleChange(id, tellMs);
     }
-    if (best === undefined) this.#union.delete(id);
-    else this.#union.set(id, best);
-    this.upward.handleChange(id, tellMs);
+    this.#table.trim();
+  }
+
+  #remove(port: number, id: Uint8Array, tellMs: number): void {
+    const row = this.#table.find(id, 0, port);
+    if (row < 0) return;
+    const counted = this.#table.counts(row);
+    this.#drop(row);
+    if (!counted) return;
+    this.#elect(id);
+    this.upward.handleChange(toHex(id), tellMs);
+  }
+
+  /** The entry that counted does not any more. Where others have the key too, all of one epoch, the one that came last does. */
+  #elect(id: Uint8Array): void {
+    const table = this.#table;
+    let best = -1;
+    for (const row of table.rowsOf(id, 0))
+      if (!table.isCut(row) && (best < 0 || table.turn(row) > table.turn(best))) best = row;
+    if (best >= 0) table.setCounts(best, true);
   }
 
   /**
@@ -185,29 +203,23 @@ export class Subtree {
    * has come back; then all of it is told anew. Gives the child port behind which that node has yet to hear of it, or 0.
    */
   handleStale(id: Uint8Array, epoch: number, nowMs: number): number {
-    const name = toHex(id);
-    const stale = this.#union.get(name);
-    if (stale === undefined || stale.epoch >= epoch) return 0;
-    const { port } = stale;
+    const table = this.#table;
+    const stale = table.counting(id);
+    if (stale < 0 || table.epoch(stale) >= epoch) return 0;
+    const port = table.port(stale);
     const set = this.#sets.get(port)!;
     const tellMs = nowMs + this.config.batchMs;
-    for (const below of set.entries.keys()) {
-      if (!isBelow(set, below, name)) continue;
+    for (const row of table.rowsOfPort(port)) {
+      if (!table.isBelow(row, id, TREE_DEPTH_MAX)) continue;
+      const below = table.id(row);
       this.upward.handleDoubt(below);
-      set.cut.add(below);
-      this.#discount(port, below, tellMs);
+      this.#setCut(set, row, true);
+      if (!table.counts(row)) continue;
+      table.setCounts(row, false);
+      this.#elect(proofChild(table.proof(row)));
+      this.upward.handleChange(below, tellMs);
     }
-    this.#remove(port, name, tellMs);
+    this.#remove(port, id, tellMs);
     return port;
   }
-}
-
-/** Whether a key of a child's set is another, or hangs below it by entries of that set. */
-function isBelow({ entries }: ChildSet, id: string, aboveId: string): boolean {
-  let at: string | undefined = id;
-  for (let depth = 0; at !== undefined && depth <= TREE_DEPTH_MAX; depth++) {
-    if (at === aboveId) return true;
-    at = entries.get(at)?.parentId;
-  }
-  return false;
 }

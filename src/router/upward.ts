@@ -2,7 +2,8 @@ import type { Budget } from "../wire/budget.js";
 import { REG, RegOp } from "../wire/control.js";
 import { REG_ENTRIES_MAX, TREE_DEPTH_MAX } from "../wire/limits.js";
 import type { TreeConfig } from "./config.js";
-import { type Entry, idBytes } from "./entry.js";
+import { idBytes } from "./entry.js";
+import type { KeyTable } from "./key-table.js";
 
 /** The parent to attach to, this node's own entry below it, and when. */
 interface NextParent {
@@ -36,7 +37,7 @@ export class Upward {
   constructor(
     private readonly tree: number,
     private readonly ownId: string,
-    private readonly table: ReadonlyMap<string, Entry>,
+    private readonly table: KeyTable,
     private readonly config: TreeConfig,
     private readonly budget: Budget,
     private readonly send: (port: number, frame: Uint8Array) => void,
@@ -70,11 +71,11 @@ export class Upward {
   /** The table's entry for `id` changed: if the parent was told something else, it hears of it at `tellMs` at the latest. */
   handleChange(id: string, tellMs: number): void {
     if (this.#parentPort === 0) return;
-    const entry = this.table.get(id);
-    if (entry?.epoch === this.#told.get(id)) {
+    const row = this.table.countingOf(id);
+    if ((row < 0 ? undefined : this.table.epoch(row)) === this.#told.get(id)) {
       this.#changed.delete(id);
-      if (entry !== undefined && this.#isWaiting) this.#changesMs = Math.min(this.#changesMs, tellMs);
-    } else this.#change(id, entry === undefined ? tellMs : Math.min(tellMs, this.#changed.get(id) ?? tellMs));
+      if (row >= 0 && this.#isWaiting) this.#changesMs = Math.min(this.#changesMs, tellMs);
+    } else this.#change(id, row < 0 ? tellMs : Math.min(tellMs, this.#changed.get(id) ?? tellMs));
   }
 
   /** Whether the parent holds the entry for `id` is not certain: if it stays, it is told anew. */
@@ -114,7 +115,7 @@ export class Upward {
     if (port !== this.#parentPort) this.#leave();
     this.#forget();
     this.#parentPort = port;
-    for (const id of this.table.keys()) this.#change(id, nowMs);
+    for (const id of this.table.ids()) this.#change(id, nowMs);
     this.#transmit(RegOp.ATTACH, [], [proof, ...this.#takeAdditions(nowMs)]);
     this.#refreshChangesMs(nowMs);
   }
@@ -122,7 +123,7 @@ export class Upward {
   #update(nowMs: number): void {
     const dels: Uint8Array[] = [];
     for (const [id, tellMs] of this.#changed) {
-      if (this.table.has(id)) continue;
+      if (this.table.countingOf(id) >= 0) continue;
       if (!this.#told.has(id)) this.#changed.delete(id);
       else if (tellMs <= nowMs) {
         dels.push(idBytes(id));
@@ -152,18 +153,19 @@ export class Upward {
     this.#isWaiting = false;
     // Taken off the list first, so that a circle of parents ends; a liar can make a chain of them as long as his quota.
     const take = (id: string, depth: number): boolean => {
-      const entry = this.table.get(id);
-      if (entry === undefined) return false;
+      const { table } = this;
+      const row = table.countingOf(id);
+      if (row < 0) return false;
       if (!this.#changed.delete(id)) return this.#told.has(id);
-      if (entry.port === this.#parentPort) return false;
-      const isOurs = entry.parentId === this.ownId;
-      if (!isOurs && (depth === TREE_DEPTH_MAX || !take(entry.parentId, depth + 1))) {
+      if (table.port(row) === this.#parentPort) return false;
+      const parentId = table.parentId(row);
+      if (parentId !== this.ownId && (depth === TREE_DEPTH_MAX || !take(parentId, depth + 1))) {
         this.#changed.set(id, Number.POSITIVE_INFINITY);
         this.#isWaiting = true;
         return false;
       }
-      this.#told.set(id, entry.epoch);
-      proofs.push(entry.proof);
+      this.#told.set(id, table.epoch(row));
+      proofs.push(table.proof(row));
       return true;
     };
     for (const id of this.#changedInTurn()) {
@@ -183,10 +185,11 @@ export class Upward {
     const turns: string[][] = [];
     const counts = new Map<number, number>();
     for (const id of this.#changed.keys()) {
-      const entry = this.table.get(id);
-      if (entry === undefined) continue;
-      const turn = counts.get(entry.port) ?? 0;
-      counts.set(entry.port, turn + 1);
+      const row = this.table.countingOf(id);
+      if (row < 0) continue;
+      const port = this.table.port(row);
+      const turn = counts.get(port) ?? 0;
+      counts.set(port, turn + 1);
       if (turn === turns.length) turns.push([]);
       turns[turn]!.push(id);
     }

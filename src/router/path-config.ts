@@ -32,8 +32,8 @@ export interface PathConfig {
   readonly reportedMax: number;
 
   /**
-   * Questions of this node that await an answer; half of them may be caused by others alone. As many searches that failed. At most 44
-   * nonces each, 6 KB: 3.2 MB.
+   * Questions of this node that await an answer; half of them may be caused by others alone. As many searches that failed. At most 100
+   * nonces each, 14 KB: 7 MB.
    */
   readonly inquiriesMax: number;
   /** How long each try of a question waits; as many tries as entries. */

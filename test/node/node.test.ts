@@ -65,7 +65,7 @@ t.test("a session with a key that nobody has ends, with the reason, soon", async
   t.match(closed, [{ code: SessionCode.UNREACHABLE, reason: "no way to the peer was found" }]);
   t.same(network.node(0).status().sessions, []);
   network.run(20_000);
-  t.equal(network.node(0).router.paths.stats.probesSent, 23, "and is not looked for any more");
+  t.equal(network.node(0).router.paths.stats.probesSent, 30, "and is not looked for any more");
 });
 
 t.test("a session asked for while its peer is away is established once it is there", async (t) => {

@@ -1,4 +1,5 @@
 import type { Crypto } from "../src/crypto/crypto.js";
+import { TREE_DEFAULTS } from "../src/router/config.js";
 import { PATH_DEFAULTS } from "../src/router/path-config.js";
 import { equalBytes } from "../src/wire/bytes.js";
 import { TREE_COUNT } from "../src/wire/limits.js";
@@ -50,6 +51,8 @@ export interface FuzzResult {
 /** Checkers of the liveness phase. */
 export const LIVENESS: readonly string[] = ["views", "reach", "idle-traffic"];
 
+/** So that whoever invents keys meets it. */
+const CHILD_KEYS_MAX = 500;
 const NEVER: readonly [number, number] = [0, 1];
 const SETTLE_MS = 4_000;
 const GAP_MS = [100, 1_500] as const;
@@ -127,7 +130,10 @@ class FuzzRun {
       graph,
       crypto,
       link: swarm.link,
-      config: { paths: { ...PATH_DEFAULTS, dataBytesMax: swarm.queueBytes } },
+      config: {
+        paths: { ...PATH_DEFAULTS, dataBytesMax: swarm.queueBytes },
+        trees: { ...TREE_DEFAULTS, childKeysMax: CHILD_KEYS_MAX },
+      },
       node: (index) => ({ leaf: this.#leaves.has(index) }),
       startMs: () => (swarm.staggerMs === 0 ? 0 : random.below(swarm.staggerMs)),
     });

@@ -1,3 +1,5 @@
+import type { Swarm } from "./fuzz.js";
+
 /** A change of one place in the compiled code: `find` must be there exactly once. */
 export interface Edit {
   /** Path below the build folder. */
@@ -11,12 +13,22 @@ export interface Mutant {
   readonly name: string;
   readonly caughtBy: string;
   readonly edits: readonly Edit[];
+  /** What the seeds draw in its place: an adversary that makes use of the fault. */
+  readonly swarm: Partial<Swarm>;
 }
 
-const mutant = (name: string, caughtBy: string, file: string, find: string, replace: string): Mutant => ({
+const mutant = (
+  name: string,
+  caughtBy: string,
+  file: string,
+  find: string,
+  replace: string,
+  swarm: Partial<Swarm> = {},
+): Mutant => ({
   name,
   caughtBy,
   edits: [{ file: `src/${file}.js`, find, replace }],
+  swarm,
 });
 
 /**
@@ -80,6 +92,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a frame turns back, and goes up after it went down",
     caughtBy: "loops",
+    swarm: {},
     edits: [
       { file: "src/router/key-step.js", find: "!course.isDown && depth > 0", replace: "depth > 0" },
       { file: "src/router/key-step.js", find: "parent === 0 || parent === barred ||", replace: "parent === 0 ||" },
@@ -133,6 +146,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "packets are not encrypted",
     caughtBy: "secrets",
+    swarm: {},
     edits: [
       {
         file: "src/driver/native-crypto.js",
@@ -162,4 +176,57 @@ export const MUTANTS: readonly Mutant[] = [
     "Math.min(Math.round(ancestry.delayMs), DELAY_HINT_MS_MAX)",
     "Math.round(ancestry.delayMs) + DELAY_HINT_MS_MAX",
   ),
+  mutant(
+    "a child registers as many keys as it likes",
+    "tables",
+    "router/subtree",
+    "if (isFull && !entries.has(id))",
+    "if (false && isFull && !entries.has(id))",
+    { adversary: "child-inventor" },
+  ),
+  mutant(
+    "locators that peers hand on are not checked",
+    "locators",
+    "router/paths",
+    "if (!isTrue) {",
+    "if (false && !isTrue) {",
+    { adversary: "locator-liar", contactsPerS: 10 },
+  ),
+  mutant(
+    "probes without a way are not counted",
+    "fates",
+    "router/probe-relay",
+    "return countDrop(this.drops, DropReason.NO_WAY);",
+    "return DropReason.NO_WAY;",
+  ),
+  mutant(
+    "a detour keeps its route when it goes on by key",
+    "limits",
+    "wire/probe",
+    "frame[LENGTH_AT] = 0;",
+    "void LENGTH_AT;",
+  ),
+  mutant(
+    "an answer has more records than its request allows",
+    "limits",
+    "router/balls",
+    "this.parts(WAVE, BALL_RECORDS_BYTES_MAX, nowMs)",
+    "this.parts(WAVE, 9 * BALL_RECORDS_BYTES_MAX, nowMs)",
+    { graph: { kind: "scale-free", nodes: 24, degree: 10, delayMs: [1, 20] }, flows: 3, adversary: undefined },
+  ),
+  mutant(
+    "a reply that comes late is not counted",
+    "fates",
+    "router/probes",
+    "if (isLate)\n            this.stats.repliesLate++;\n        else",
+    "if (!isLate)",
+  ),
+  mutant(
+    "a silent node is asked for its record without end",
+    "idle-traffic",
+    "router/balls",
+    "(this.#silent.get(id) ?? 0) <= nowMs",
+    "true",
+  ),
+  mutant("a route counts as used for ever", "idle-traffic", "router/path-config", "usedMs: 10_000", "usedMs: 1e9"),
 ];

@@ -31,13 +31,9 @@ export const limits: MakeChecker = (context, fail): Checker => {
       for (const { index, node } of honestNodes(context)) {
         const { config } = node!;
         const status = node!.status();
-        if (isAllHonest) {
-          const { repliesBad, locatorsBad, notesIgnored } = status.counters.paths;
-          if (repliesBad + locatorsBad + notesIgnored > 0)
-            fail(
-              `among honest nodes node ${index} refused ${repliesBad} replies, ${locatorsBad} locators and ${notesIgnored} notes`,
-            );
-        }
+        const { repliesBad, locatorsBad } = status.counters.paths;
+        if (isAllHonest && repliesBad + locatorsBad > 0)
+          fail(`among honest nodes node ${index} refused ${repliesBad} replies and ${locatorsBad} locators`);
         const within = (what: string, value: number, max: number) => {
           if (value > max) fail(`node ${index} has ${value} ${what}, more than ${max}`);
         };

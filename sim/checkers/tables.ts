@@ -45,8 +45,9 @@ export const tables: MakeChecker = (context, fail): Checker => {
 function checkSizes(context: CheckContext, fail: (text: string) => void): void {
   const { hosts } = context.network;
   const invented = hosts.reduce((sum, { deeds }) => sum + (deeds.get(INVENTED) ?? 0), 0);
-  for (const { index, node } of honestNodes(context)) {
-    const keysMax = Math.min(hosts.length - 1 + invented, node!.config.trees.treeKeysMax);
+  for (const { index, node, ports } of honestNodes(context)) {
+    const { treeKeysMax, childKeysMax } = node!.config.trees;
+    const keysMax = Math.min(hosts.length - 1 + invented, treeKeysMax, ports.size * childKeysMax);
     for (const [tree, keys] of node!.router.tableSizes().entries())
       if (keys > keysMax) fail(`node ${index} has ${keys} keys in tree ${tree}, more than ${keysMax}`);
   }

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { FuzzResult, Swarm } from "../fuzz.js";
 import { MUTANTS, type Mutant } from "../mutants.js";
 import { ExitCode } from "./exit-codes.js";
@@ -23,7 +23,11 @@ export function addMutants(program: Command): void {
   program
     .command("mutants")
     .description("put deliberate faults into the code, one after another: each must be found by its checker")
-    .option("--seeds <A..B>", "seeds that each may take", seedRange, seedRange("1..60"))
+    .addOption(
+      new Option("--seeds <A..B>", "seeds that each may take")
+        .argParser(seedRange)
+        .default(seedRange("1..60"), "1..60"),
+    )
     .option("--only <text>", "only those whose name has it")
     .option("--json", "one line of JSON for each")
     .action(async ({ seeds, only = "", json }: { seeds: number[]; only?: string; json?: boolean }) => {

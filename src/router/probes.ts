@@ -225,7 +225,12 @@ export class Probes {
     for (const [i, route] of this.detours.detours(this.deps.config.detoursMax, nowMs).entries())
       for (let tree = 0; tree < TREE_COUNT; tree++)
         if (isNear || tree === i % TREE_COUNT)
-          send("detour", ProbeMode.SOURCE, { route, tree, mask: isNear ? ALL_TREES & ~(1 << tree) : 0, isDetour: true });
+          send("detour", ProbeMode.SOURCE, {
+            route,
+            tree,
+            mask: isNear ? ALL_TREES & ~(1 << tree) : 0,
+            isDetour: true,
+          });
   }
 
   #isSigned(reply: ProbeReply): boolean {

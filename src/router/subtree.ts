@@ -53,8 +53,8 @@ export class Subtree {
   }
 
   /** Ids of the keys that the child behind `port` registered. */
-  keysOf(port: number): Iterable<string> {
-    return this.#sets.get(port)?.entries.keys() ?? [];
+  keysOf(port: number): string[] {
+    return this.#table.rowsOfPort(port).map((row) => this.#table.id(row));
   }
 
   /** The child port behind which `key` lives, or 0. */

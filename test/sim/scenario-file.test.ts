@@ -1,6 +1,11 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import t from "tap";
+import { ADVERSARIES } from "../../sim/adversaries/all.js";
+import { GRAPH_KINDS } from "../../sim/graph-spec.js";
+import { ExitCode } from "../../sim/program/exit-codes.js";
 import { readScenario, ScenarioFileError } from "../../sim/program/scenario-file.js";
+import { HAPPENINGS } from "../../sim/program/scenario-schema.js";
 import { SCENARIOS } from "../../sim/scenarios/all.js";
 import { ROOT } from "../tidy/repository.js";
 
@@ -16,6 +21,15 @@ t.test("YAML does as well, and what is left out has a default", async (t) => {
     "one.yaml": "graph: {kind: ring, nodes: 5}\nforS: 10\nevents:\n  - {atS: 3, do: heal-all}\n",
   });
   t.match(readScenario(`${folder}/one.yaml`), { contactsPerS: 20, events: [{ do: "heal-all" }] });
+});
+
+t.test("the page has a file that is one, and names every scenario's words", async (t) => {
+  const page = readFileSync(`${ROOT}docs/simulator.md`, "utf8");
+  const [, yaml] = /```yaml\n([\s\S]*?)```/.exec(page)!;
+  t.match(readScenario(`${t.testdir({ "page.yaml": yaml! })}/page.yaml`), { name: "my-scenario", flows: 4 });
+  for (const word of [...Object.keys(HAPPENINGS), ...Object.keys(ADVERSARIES), ...GRAPH_KINDS])
+    t.ok(new RegExp(`\\b${word}\\b`).test(page), word);
+  for (const code of Object.values(ExitCode)) t.ok(page.includes(`\n| ${code} |`), `exit code ${code}`);
 });
 
 const WRONG: readonly (readonly [text: string, ...says: RegExp[]])[] = [

@@ -198,10 +198,12 @@ export class Host implements Station {
       case "link-up":
         this.neighbours.set(toHex(event.key), event.link);
         this.ports.set(event.port, event.link);
+        this.#markUp(event.link, true);
         break;
       case "link-down":
         if (this.neighbours.get(toHex(event.key)) === event.link) this.neighbours.delete(toHex(event.key));
         if (this.ports.get(event.port) === event.link) this.ports.delete(event.port);
+        this.#markUp(event.link, false);
         break;
       case "close": {
         const end = this.ends.get(event.link);
@@ -226,6 +228,11 @@ export class Host implements Station {
       }
     }
     this.hooks.handleEvent(this, event);
+  }
+
+  #markUp(number: number, isUp: boolean): void {
+    const end = this.ends.get(number);
+    if (end !== undefined) end.isUp = isUp;
   }
 
   #arm(timeMs: number): void {

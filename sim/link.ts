@@ -117,6 +117,8 @@ class Pipe {
 /** One end of a link, as its station holds it. */
 export class LinkEnd {
   isClosed = false;
+  /** The station's hello is complete; a closed end may say so still. */
+  isUp = false;
 
   constructor(
     readonly number: number,

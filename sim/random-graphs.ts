@@ -118,7 +118,7 @@ function* bridges(
 }
 
 /** The nodes of each connected part. */
-export function partsOf(nodes: number, edges: Iterable<readonly [number, number]>): number[][] {
+export function partsOf(nodes: number, edges: Iterable<readonly [number, number, ...unknown[]]>): number[][] {
   const parent = Array.from({ length: nodes }, (_, i) => i);
   const top = (node: number): number => {
     let at = node;

@@ -76,9 +76,9 @@ export class Announcer {
     if (told !== undefined) told.path = 0;
   }
 
-  /** The last slots of the paths that were announced last. */
-  *heldPaths(): Iterable<number> {
-    for (const { path } of this.#told.values()) yield path;
+  /** The paths that were announced last; see `EdgeStore`. */
+  visitPaths(visit: (path: number) => number): void {
+    for (const told of this.#told.values()) told.path = visit(told.path);
   }
 
   /** The ports whose ANNOUNCE is due: it is sent now, or requested again. */

@@ -11,22 +11,27 @@ const NEXT = 2;
 /** A store grows by a quarter, and by no fewer slots than this. */
 const GROWTH_MIN = 8;
 
+/** Shows the last slots of all paths that are held, and puts in their places what `visit` gives. */
+export type VisitPaths = (visit: (path: number) => number) => void;
+
 /**
  * The edges of every path that a node holds: those of its neighbours, its own, and those that it announced last. Below each edge stand
  * the edges that go on from it, so paths share what they have in common, and a path is the number of its last slot: the same number
  * while it is held is the same path. A root is a slot as well, with its key in the place of a child's.
  *
- * What is in here has been verified, below that parent. Slots whose path nobody holds any more are found when room is needed. 186
- * bytes a slot, and a quarter more; the paths of one link have at most 3 × 127 of their own, and what it was announced last as many.
+ * What is in here has been verified, below that parent. Slots whose path nobody holds any more are found when room is needed, and
+ * given back by `tidy`. 186 bytes a slot, and a quarter more; the paths of one link have at most 3 × 127 of their own, and what it was
+ * announced last as many.
  */
 export class EdgeStore {
   #bytes = new Uint8Array(0);
   #links = new Uint32Array(LINKS * HEADS);
   /** The first of the free slots, which hang together by `NEXT`. */
   #free = 0;
+  /** Slots were taken since `tidy`. */
+  #isUsed = false;
 
-  /** `held` gives the last slots of all paths that are held. */
-  constructor(private readonly held: () => Iterable<number>) {}
+  constructor(private readonly visitHeld: VisitPaths) {}
 
   /** The slot of a root. */
   root(tree: number, key: Uint8Array): number {
@@ -49,6 +54,7 @@ export class EdgeStore {
     if (this.#free === 0) this.#makeRoom(above);
     const slot = this.#free;
     this.#free = this.#links[LINKS * slot + NEXT]!;
+    this.#isUsed = true;
     this.#bytes.set(edge, (slot - HEADS) * EDGE_BYTES);
     this.#links[LINKS * slot + UP] = above;
     this.#links[LINKS * slot + FIRST] = 0;
@@ -112,18 +118,49 @@ export class EdgeStore {
     this.#links[LINKS * above + FIRST] = slot;
   }
 
-  /** Frees the slots of paths that nobody holds, `last` the end of one that is being made, and grows where these are few. */
-  #makeRoom(last: number): void {
+  /** Gives room back that a more restless time took. Called now and then, while nobody has a slot but what is held. */
+  tidy(): void {
+    if (!this.#isUsed) return;
+    this.#isUsed = false;
+    const { isHeld, count } = this.#held(0);
+    if (this.#capacity - count <= Math.max(GROWTH_MIN, count / 4)) return;
+    const renumbered = new Uint32Array(isHeld.length);
+    for (let slot = 0, next = HEADS; slot < isHeld.length; slot++)
+      renumbered[slot] = slot < HEADS ? slot : isHeld[slot] === 1 ? next++ : 0;
+    const [bytes, links] = [this.#bytes, this.#links];
+    this.#bytes = new Uint8Array(count * EDGE_BYTES);
+    this.#links = new Uint32Array(LINKS * (HEADS + count));
+    this.#free = 0;
+    for (let slot = HEADS; slot < isHeld.length; slot++) {
+      if (isHeld[slot] === 0) continue;
+      const at = (slot - HEADS) * EDGE_BYTES;
+      const moved = renumbered[slot]!;
+      this.#bytes.set(bytes.subarray(at, at + EDGE_BYTES), (moved - HEADS) * EDGE_BYTES);
+      this.#links[LINKS * moved + UP] = renumbered[links[LINKS * slot + UP]!]!;
+      this.#hang(moved);
+    }
+    this.visitHeld((path) => renumbered[path]!);
+  }
+
+  /** Which slots are of paths that are held, or of the one that ends at `last`. */
+  #held(last: number): { readonly isHeld: Uint8Array; readonly count: number } {
     const isHeld = new Uint8Array(HEADS + this.#capacity);
     let count = 0;
-    const hold = (end: number): void => {
+    const hold = (end: number): number => {
       for (let slot = end; slot >= HEADS && isHeld[slot] === 0; slot = this.#links[LINKS * slot + UP]!) {
         isHeld[slot] = 1;
         count++;
       }
+      return end;
     };
-    for (const end of this.held()) hold(end);
     hold(last);
+    this.visitHeld(hold);
+    return { isHeld, count };
+  }
+
+  /** Frees the slots of paths that nobody holds, `last` the end of one that is being made, and grows where these are few. */
+  #makeRoom(last: number): void {
+    const { isHeld, count } = this.#held(last);
     const growth = Math.max(GROWTH_MIN, Math.ceil(count / 4));
     if (this.#capacity - count < growth / 2) this.#grow(count + growth);
     this.#free = 0;

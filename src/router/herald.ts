@@ -28,8 +28,8 @@ export class Herald {
     this.#announcer.handleUnread(port);
   }
 
-  heldPaths(): Iterable<number> {
-    return this.#announcer.heldPaths();
+  visitPaths(visit: (path: number) => number): void {
+    this.#announcer.visitPaths(visit);
   }
 
   /** The neighbour behind `port` is to be sent an ANNOUNCE. */

@@ -10,7 +10,7 @@ export interface Announced extends Position {
   /** The root's signature over that seq. */
   signature: Uint8Array;
   /** The last slot of its path in this node's `EdgeStore`: the edges from the root down to it, proof for those below us. */
-  readonly path: number;
+  path: number;
   /** The neighbour's hint of the delay from the root to itself. */
   readonly delayMs: number;
   /** The path leads through this node: good for forwarding, not for a parent. */

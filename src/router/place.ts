@@ -30,6 +30,10 @@ export class Place {
     return this.#path;
   }
 
+  visitPaths(visit: (path: number) => number): void {
+    this.#path = visit(this.#path);
+  }
+
   get depth(): number {
     return this.#position?.coordinates.length ?? 0;
   }

@@ -115,10 +115,10 @@ export class Tree implements TreeView {
     return this.context.edges.path(this.#place.path);
   }
 
-  /** The last slots of the paths that it needs: its own, and those that neighbours were told. */
-  *heldPaths(): Iterable<number> {
-    yield this.#place.path;
-    yield* this.#herald.heldPaths();
+  /** The paths that it holds: its own, and those that neighbours were told. See `EdgeStore`. */
+  visitPaths(visit: (path: number) => number): void {
+    this.#place.visitPaths(visit);
+    this.#herald.visitPaths(visit);
   }
 
   /** The epoch of this node's edge. */
@@ -463,6 +463,8 @@ export class Tree implements TreeView {
   #passSeq(nowMs: number): void {
     for (const port of this.#seqRequests.takeWaiting()) this.#herald.announceTo(port, nowMs);
     this.#herald.passSeq(nowMs);
+    // Every heartbeat, and more often only while places change.
+    this.context.edges.tidy();
   }
 
   #reportRootLost(edge: EdgeBytes, nowMs: number): void {

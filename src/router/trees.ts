@@ -73,7 +73,7 @@ export class Trees implements RoutingView {
   readonly trees: readonly Tree[];
   readonly subtrees: readonly Subtree[];
   /** Every path that is held: of neighbours, this node's own, and those that neighbours were told. */
-  readonly edges = new EdgeStore(() => this.#heldPaths());
+  readonly edges = new EdgeStore((visit) => this.#visitPaths(visit));
   /** By port; a port without a link is undefined. */
   readonly #links: (LinkState | undefined)[] = [];
   readonly #peers = new Map<string, Peer>();
@@ -142,9 +142,11 @@ export class Trees implements RoutingView {
     return this.#locator;
   }
 
-  *#heldPaths(): Iterable<number> {
-    for (const { announced } of this.#peers.values()) for (const place of announced) yield place?.path ?? 0;
-    for (const tree of this.trees ?? []) yield* tree.heldPaths();
+  /** Before all trees are made nothing is given back that the first have: there is room for their roots. */
+  #visitPaths(visit: (path: number) => number): void {
+    for (const { announced } of this.#peers.values())
+      for (const place of announced) if (place !== undefined) place.path = visit(place.path);
+    for (const tree of this.trees ?? []) tree.visitPaths(visit);
   }
 
   // Links

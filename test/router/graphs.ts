@@ -57,26 +57,3 @@ export function randomGraph(count: number, extra: number, random: Random): Graph
   while (links.length < most) link(random(count), random(count));
   return { count, links };
 }
-
-/** Points of a square, each linked to those nearest to it, `degree` links a member on average; and what joins the parts. */
-export function geometricGraph(count: number, degree: number, random: Random): Graph {
-  const side = 1_000_000;
-  const points = Array.from({ length: count }, () => [random(side), random(side)] as const);
-  const pairs: { a: number; b: number; far: number }[] = [];
-  for (let a = 0; a < count; a++)
-    for (let b = a + 1; b < count; b++) {
-      const [dx, dy] = [points[a]![0] - points[b]![0], points[a]![1] - points[b]![1]];
-      pairs.push({ a, b, far: dx * dx + dy * dy });
-    }
-  pairs.sort((x, y) => x.far - y.far);
-  const part = Array.from({ length: count }, (_, i) => i);
-  const partOf = (i: number): number => (part[i] === i ? i : (part[i] = partOf(part[i]!)));
-  const links: [number, number][] = [];
-  for (const { a, b } of pairs) {
-    const isNear = links.length < (count * degree) / 2;
-    if (!isNear && partOf(a) === partOf(b)) continue;
-    links.push([a, b]);
-    part[partOf(a)] = partOf(b);
-  }
-  return { count, links };
-}

@@ -35,7 +35,7 @@ export interface SessionConfig {
   readonly pacingBurstMs: number;
   /** A session with nothing waiting ends after this long without a packet. */
   readonly idleTimeoutMs: number;
-  /** A session with data outstanding ends after this long without an acknowledgement. */
+  /** A session with data outstanding ends after this long without an acknowledgement, or without a way for it. */
   readonly deadAfterMs: number;
   /** Message 1 goes again after this long, then after twice as long, and so on. */
   readonly handshakeRetryMs: number;

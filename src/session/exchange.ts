@@ -112,7 +112,12 @@ export class Exchange implements PacketFates {
 
   /** True where a stream holds bytes that were not acknowledged or not read. */
   get isWaiting(): boolean {
-    return this.#sends.some((send) => send.isWaiting) || this.#receives.some((receive) => receive.isWaiting);
+    return this.isSending || this.#receives.some((receive) => receive.isWaiting);
+  }
+
+  /** True where a stream holds bytes that were not acknowledged. */
+  get isSending(): boolean {
+    return this.#sends.some((send) => send.isWaiting);
   }
 
   /**

@@ -41,6 +41,9 @@ export class Session implements ExchangeListener, Timed {
   /** The idle timeout counts from here. */
   #idleFromMs: number;
 
+  /** Since when something waits to be sent; Infinity where nothing does. */
+  #stuckMs = Number.POSITIVE_INFINITY;
+
   /** When the peer last seemed to miss acknowledgements. */
   #doubtMs = Number.NEGATIVE_INFINITY;
 
@@ -270,6 +273,7 @@ export class Session implements ExchangeListener, Timed {
     if (this.#closeDue || this.#initiation?.due) return true;
     if (this.#state !== SessionState.ESTABLISHED) return false;
     this.#sendable = this.#exchange!.sendable(nowMs);
+    this.#stuckMs = this.#sendable === Sendable.NOTHING ? Number.POSITIVE_INFINITY : Math.min(this.#stuckMs, nowMs);
     if (this.#sendable === Sendable.NOTHING) return false;
     if (this.#keys!.nextNumber <= PACKET_NUMBER_MAX) return true;
     this.#end(SessionCode.EXHAUSTED, SESSION_CODE_TEXT[SessionCode.EXHAUSTED]!);
@@ -278,6 +282,7 @@ export class Session implements ExchangeListener, Timed {
 
   /** Endpoint: the next packet, in a new buffer with `start` free bytes before it. */
   transmit(start: number, nowMs: number): Uint8Array {
+    this.#stuckMs = Number.POSITIVE_INFINITY;
     const initiation = this.#initiation;
     const buffer = initiation?.due ? initiation.transmit(start, nowMs) : this.#transmitFrames(start, nowMs);
     this.stats.packetsSent++;
@@ -293,7 +298,7 @@ export class Session implements ExchangeListener, Timed {
       const exchange = this.#exchange!;
       timers.set(Timer.LOSS, exchange.recovery.lossDeadlineMs);
       timers.set(Timer.PTO, exchange.recovery.probeDeadlineMs);
-      timers.set(Timer.DEAD, exchange.recovery.deadDeadlineMs);
+      timers.set(Timer.DEAD, Math.min(exchange.recovery.deadDeadlineMs, this.#stuckDeadlineMs(exchange)));
       timers.set(Timer.ACK, exchange.ackDeadlineMs);
       timers.set(Timer.PACING, exchange.pacingDeadlineMs);
       timers.set(Timer.IDLE, this.#idleFromMs + this.#host.config.idleTimeoutMs);
@@ -307,6 +312,12 @@ export class Session implements ExchangeListener, Timed {
     for (let timer = this.#timers.takeDue(nowMs); timer !== undefined; timer = this.#timers.takeDue(nowMs)) {
       this.#handleTimer(timer, nowMs);
     }
+  }
+
+  /** When the session is dead because there was no way for its bytes for long: nothing is in flight then that could be acknowledged. */
+  #stuckDeadlineMs(exchange: Exchange): number {
+    if (this.#stuckMs === Number.POSITIVE_INFINITY || !exchange.isSending) return Number.POSITIVE_INFINITY;
+    return this.#stuckMs + this.#host.config.deadAfterMs;
   }
 
   handleReadable(stream: number): void {

@@ -291,3 +291,30 @@ t.test("a side that only acknowledges doubts its way when the peer sends again w
   pair.driveUntil(() => pair.nowMs > startMs + 5_000, 10_000);
   t.ok(pair.b.eventsOf("path-doubt").length <= 8, "not at every packet");
 });
+
+t.test("bytes for which no way is found for a minute end the session; a way found before that saves it", async (t) => {
+  for (const minutes of [0.9, 1.1]) {
+    const pair = connected({ latencyMs: 10 });
+    pair.driveFor(1_000);
+    pair.a.blocked = true;
+    pair.a.send(0, pattern(100), pair.nowMs);
+    pair.flush();
+    pair.driveFor(minutes * 60_000);
+    pair.a.blocked = false;
+    pair.flush();
+    pair.driveFor(1_000);
+    if (minutes < 1) t.equal(pair.b.receivedBytes[0], 100);
+    t.match(pair.a.eventsOf("closed"), minutes < 1 ? [] : [{ code: SessionCode.TIMEOUT }]);
+  }
+});
+
+t.test("an acknowledgement for which there is no way ends nothing", async (t) => {
+  const pair = connected({ latencyMs: 10 });
+  pair.driveFor(1_000);
+  pair.a.blocked = true;
+  pair.b.send(1, pattern(100), pair.nowMs);
+  pair.flush();
+  pair.driveFor(55_000);
+  pair.driveFor(55_000);
+  t.equal(pair.a.session?.state, SessionState.ESTABLISHED);
+});

@@ -20,14 +20,14 @@ export const body: Benchmark = {
 
   async run(bench) {
     const { a, byMesh } = await openHomeservers(bench);
-    const { client, server } = await openTls(bench);
+    const { sender, server } = await openTls(bench);
     const rate = (durationMs: number) => BODY_BYTES / 1_000 / durationMs;
     const { ours, tls } = await alternate(ROUNDS, {
       ours: async () => rate(await a.ask("download", { ...byMesh, sizeBytes: BODY_BYTES })),
       tls: async () => {
-        await client.ask("send");
+        await sender.ask("send");
         const durationMs = await server.ask<number>("take", { sizeBytes: BODY_BYTES });
-        await client.ask("stop");
+        await sender.ask("stop");
         return rate(durationMs);
       },
     });

@@ -30,7 +30,9 @@ export class Worker {
     const [command = "", ...rest] = [...prefix, ...bench.node, file, ...args];
     const process = spawnGroup(command, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     bench.teardown(() => endProcess(process, "SIGKILL"));
-    await once(process, "message");
+    const ended = once(process, "exit").then(() => Promise.reject(new Error(`the program ${program} ended at once`)));
+    await Promise.race([once(process, "message"), ended]);
+    ended.catch(() => {});
     return new Worker(process);
   }
 

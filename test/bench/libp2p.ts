@@ -16,7 +16,7 @@ const PACKAGES = {
   "@multiformats/multiaddr": "13.0.3",
 } as const;
 
-/** Two nodes of js-libp2p and a circuit relay between them; rejects where the packages cannot be got. */
+/** Two nodes of js-libp2p and a relay of theirs between them; rejects where the packages cannot be got. */
 export async function openLibp2p(bench: Bench): Promise<Stream> {
   const folder = await installOnce(`libp2p-${PACKAGES.libp2p}`, bench.tell, async (folder) => {
     writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies: PACKAGES }));

@@ -121,8 +121,11 @@ function passBody({ hasBody, body }: Question, passage: Passage, limit: Exchange
  */
 function wholeBody(body: Readable): Promise<void> {
   const whole = new Promise<void>((resolve, reject) => {
-    const handleBroken = (error?: unknown) => reject(bodyError(error));
-    if (body.destroyed && !body.readableEnded) handleBroken(body.errored);
+    // Most bodies are whole when they close: an error is made where one is needed, for it notes where it was made.
+    const handleBroken = (error?: unknown) => {
+      if (!body.readableEnded) reject(bodyError(error));
+    };
+    if (body.destroyed) handleBroken(body.errored);
     body.once("end", resolve).once("error", handleBroken).once("close", handleBroken);
   });
   whole.catch(ignore);

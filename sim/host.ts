@@ -126,7 +126,9 @@ export class Host implements Station {
 
   handleMessage(end: LinkEnd, message: Uint8Array): void {
     this.hooks.handleDelivery(this, end, message);
-    this.act((node, nowMs) => node.handleMessage(end.number, message, nowMs));
+    if (this.node === undefined) return;
+    this.node.handleMessage(end.number, message, this.schedule.nowMs);
+    this.#settle();
   }
 
   handleClosed(end: LinkEnd, code: number | undefined): void {

@@ -95,6 +95,10 @@ class Pipe {
 
   #arrive(item: Item): void {
     if (this.#isLost) return;
+    if (!this.#isBlocked && !this.isCut && this.#arrived.length === 0 && this.to().station.isReading) {
+      this.to().take(item);
+      return;
+    }
     this.#arrived.push(item);
     this.#unreadBytes += item.message?.length ?? 0;
     this.flush();

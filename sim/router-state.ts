@@ -17,6 +17,8 @@ interface Extract {
 /** Routers with most keys in their tables that are weighed, and routers with most links. */
 const WEIGHED_BY_KEYS = 4;
 const WEIGHED_BY_LINKS = 2;
+/** Collections after which what is not called any more, code above all, is gone: it is none of the routers'. */
+const SETTLING = 10;
 
 /**
  * What the routers of a network hold: the memory that comes free when nothing holds them any more, objects and array buffers. Counted
@@ -28,6 +30,7 @@ const WEIGHED_BY_LINKS = 2;
  */
 export function weighRouters(makeLab: () => Lab, heapBytes: () => number): RouterState {
   const { routers, shared } = extract(makeLab);
+  for (let i = 0; i < SETTLING; i++) heapBytes();
   const startBytes = heapBytes();
   const count = routers.length;
   let heldBytes = startBytes;

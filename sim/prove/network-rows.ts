@@ -3,6 +3,7 @@ import { makeGraph } from "../graph-spec.js";
 import { neighboursOf } from "../graphs.js";
 import { Random } from "../random.js";
 import { Lab } from "./lab.js";
+import { weighRouters } from "./router-state.js";
 import { count, each, type Figure, graphOf, mean, NODES, type Row, targetOf } from "./row.js";
 
 function coldStart(nodes: number): Row[] {
@@ -67,6 +68,20 @@ const hub: Row = {
   },
 };
 
+const state = (nodes: number): Row => ({
+  name: `state-${nodes}`,
+  question: `router state of ${count(nodes)} nodes, without sessions`,
+  isLarge: nodes > NODES,
+  run(seed, machine): Figure[] {
+    const makeLab = () => Lab.settled(seed, machine, graphOf("R", nodes));
+    const { meanBytes, busiestBytes } = weighRouters(makeLab, machine.heapBytes);
+    return [
+      { what: "mean", ours: meanBytes / 1_000, target: 40, unit: "KB" },
+      { what: "busiest", ours: busiestBytes / 1e6, target: 8, unit: "MB" },
+    ];
+  },
+});
+
 const speed = (nodes: number): Row => ({
   name: "speed",
   question: `${count(nodes)} nodes, 100 first contacts a second, churn of 10 % a minute: the simulator's speed`,
@@ -101,5 +116,6 @@ const size = (nodes: number): Row => ({
 
 export const startRows = (nodes: number): Row[] => [...coldStart(nodes), ...staggered(nodes)];
 export const idleRows = (nodes: number, largeNodes: number): Row[] => [idle(nodes), idle(largeNodes), hub];
+export const stateRows = (nodes: number, hugeNodes: number): Row[] => [state(nodes), state(hugeNodes)];
 /** What the simulator itself is to be able to do. */
 export const simulatorRows = (nodes: number, hugeNodes: number): Row[] => [speed(nodes), size(hugeNodes)];

@@ -14,12 +14,14 @@ export interface Figure {
   readonly note?: string;
 }
 
-/** What a row is run with. The last two are the only figures that depend on the machine. */
+/** What a row is run with. All but `crypto` depend on the machine. */
 export interface Machine {
   readonly crypto: Crypto;
   /** CPU time of this process: on a busy machine the clock on the wall says little. */
   cpuMs(): number;
   memoryBytes(): number;
+  /** Collects garbage, and gives the bytes of objects and array buffers that are left. */
+  heapBytes(): number;
 }
 
 /** One question of the table, on one graph. */

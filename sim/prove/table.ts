@@ -1,7 +1,7 @@
 import { contactRows } from "./contact-rows.js";
 import { gapRows, stretchRows } from "./flow-rows.js";
 import { fuzzRows } from "./fuzz-rows.js";
-import { idleRows, simulatorRows, startRows } from "./network-rows.js";
+import { idleRows, simulatorRows, startRows, stateRows } from "./network-rows.js";
 import { NODES, type Row } from "./row.js";
 
 const LARGE_NODES = 4_000;
@@ -16,6 +16,7 @@ export function proveRows(nodes = NODES): readonly Row[] {
     ...contactRows(nodes),
     ...gapRows(nodes),
     ...fuzzRows(),
+    ...stateRows(nodes, HUGE_NODES),
     ...simulatorRows(nodes, HUGE_NODES),
   ];
 }

@@ -1,5 +1,5 @@
-import type { Router } from "../src/router/router.js";
-import type { Lab } from "./prove/lab.js";
+import type { Router } from "../../src/router/router.js";
+import type { Lab } from "./lab.js";
 
 /** Bytes that routers hold. */
 export interface RouterState {

@@ -1,5 +1,4 @@
 import { LRUCache } from "lru-cache";
-import { concatBytes } from "../wire/bytes.js";
 import { VERDICTS_MAX } from "./config.js";
 import { type Crypto, KEY_BYTES, SIGNATURE_BYTES } from "./crypto.js";
 
@@ -70,6 +69,12 @@ export class VerdictCache {
   }
 
   #hashOf(parts: readonly Uint8Array[]): string {
-    return String.fromCharCode(...this.#crypto.hash(concatBytes(...parts)).subarray(0, QUESTION_BYTES));
+    const question = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+    let offset = 0;
+    for (const part of parts) {
+      question.set(part, offset);
+      offset += part.length;
+    }
+    return String.fromCharCode(...this.#crypto.hash(question).subarray(0, QUESTION_BYTES));
   }
 }

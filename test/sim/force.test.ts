@@ -10,7 +10,7 @@ const FORCE: readonly Expectation[] = [
     scenario: "invented-children",
     behaviour: "registers up to the quota of its port and no further; the child is told, and honest keys stay",
     share: 0.98,
-    refused: { "regsRefused.full": 1_000, refusalsUntold: 1 },
+    refused: { "regsRefused.full": 500, refusalsUntold: 1 },
     // In each table above it that of one port.
     tableKeysMax: INVENTED_QUOTA + 39,
     also: (t, { deeds }) => t.ok(deeds["registered an invented key"]! > 10 * INVENTED_QUOTA),
@@ -19,21 +19,21 @@ const FORCE: readonly Expectation[] = [
     scenario: "invented-paths",
     behaviour: "has no more signatures checked than the budget of its link, and nothing is believed meanwhile",
     share: 0.98,
-    refused: { checksDelayed: 100 },
+    refused: { checksDelayed: 50 },
   },
   { scenario: "probe-flood", behaviour: "is answered, and nobody else waits for it", share: 0.98 },
   {
     scenario: "frame-flood",
     behaviour: "fills its own share of the queues alone",
     share: 0.98,
-    refused: { "drops.queue_full": 100, "drops.no_way": 100 },
+    refused: { "drops.queue_full": 50, "drops.no_way": 100 },
     also: (t, { flows }) => t.ok(flows.pauseMsMax < 2_000, `a pause of ${flows.pauseMsMax} ms`),
   },
   {
     scenario: "winding-routes",
     behaviour: "pays for every hop at its ingress; a route that turns back ends there",
     share: 0.98,
-    refused: { "drops.queue_full": 50, "drops.no_way": 50 },
+    refused: { "drops.queue_full": 5, "drops.no_way": 30 },
     also: (t, { flows }) => t.ok(flows.pauseMsMax < 2_000, `a pause of ${flows.pauseMsMax} ms`),
   },
   {

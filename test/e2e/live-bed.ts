@@ -2,17 +2,27 @@ import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ControlRequest, PingResult, ResultOf } from "../../src/daemon/control-protocol.js";
 import { pinyonCode } from "../../src/daemon/errors.js";
+import { parseHostPort } from "../../src/daemon/host-port.js";
 import { type Bed, FLOW_EVERY_MS, type FlowState, type MeshPlan } from "./bed.js";
 import { DelayProxy } from "./delay-proxy.js";
 import type { FlowAnswer, FlowOrder } from "./flow-node.js";
 import { type MeshNode, makeMesh, type Owner, peerUri } from "./mesh.js";
-import { loopback } from "./place.js";
+import type { Place } from "./place.js";
 
 /** Daemons that are started at a time: one takes half a second of a core. */
 const START_AT_ONCE = 2;
 
 /** Clock ticks a second in `/proc`, on every Linux that Node runs on. */
 const TICKS_PER_S = 100;
+
+/** The system chooses the port when a daemon starts: one that was free before may be taken by then, where there are many. */
+const ANY_PORT: Place = {
+  prefix: () => [],
+  listen: () => ({ host: "127.0.0.1", port: 0 }),
+  address: () => {
+    throw new Error("edges are dialled later");
+  },
+};
 
 /** Daemons in processes of their own, on loopback, each edge of theirs through a proxy that has its delay. They end with the owner. */
 export class LiveBed implements Bed {
@@ -29,12 +39,17 @@ export class LiveBed implements Bed {
 
   /** Starts the daemons, some at a time; none has a peer yet. */
   static async start(owner: Owner, { graph, seeds }: MeshPlan): Promise<LiveBed> {
-    const place = await loopback(graph.nodes);
     const flowing = seeds.map((_, index) => index);
-    const nodes = await makeMesh(owner, { nodeCount: graph.nodes, edges: [], place, seeds, flowing });
-    const proxies = graph.edges.map(
-      ([, to], edge) => new DelayProxy(place.listen(to).port, graph.delaysMs?.[edge] ?? 0),
-    );
+    const nodes = await makeMesh(owner, { nodeCount: graph.nodes, edges: [], place: ANY_PORT, seeds, flowing });
+    const ports: number[] = [];
+    for (let first = 0; first < nodes.length; first += START_AT_ONCE) {
+      const some = nodes.slice(first, first + START_AT_ONCE);
+      for (const node of some) node.start();
+      await Promise.all(some.map((node) => node.ready()));
+      for (const { listen } of await Promise.all(some.map((node) => node.status())))
+        ports.push(parseHostPort(listen[0]!)!.port);
+    }
+    const proxies = graph.edges.map(([, to], edge) => new DelayProxy(ports[to]!, graph.delaysMs?.[edge] ?? 0));
     owner.teardown(() => Promise.all(proxies.map((proxy) => proxy.close())));
     const dials = await Promise.all(
       graph.edges.map(async ([from, to], edge) => {
@@ -44,11 +59,6 @@ export class LiveBed implements Bed {
         return { from: nodes[from]!, uri };
       }),
     );
-    for (let first = 0; first < nodes.length; first += START_AT_ONCE) {
-      const some = nodes.slice(first, first + START_AT_ONCE);
-      for (const node of some) node.start();
-      await Promise.all(some.map((node) => node.ready()));
-    }
     const edgesOf = (node: number) => graph.edges.flatMap((edge, i) => (edge.includes(node) ? [i] : []));
     return new LiveBed(nodes, proxies, dials, edgesOf);
   }

@@ -260,6 +260,25 @@ t.test("a cube root is one", async (t) => {
   }
 });
 
+t.test(
+  "a pacer that is asked late lets out what would have gone meanwhile, and after silence a burst alone",
+  async (t) => {
+    const pacer = new Pacer(config());
+    const window = 1_000 * PACKET;
+    const takeAll = (nowMs: number) => {
+      let count = 0;
+      for (; pacer.readyMs(PACKET, window, 100, nowMs) <= nowMs; count++) pacer.spend(PACKET);
+      return count;
+    };
+    t.equal(takeAll(0), 50, "4 ms at 12.5 packets a millisecond");
+    t.equal(takeAll(10), 125, "no timer was so late that anything is lost");
+    t.ok(takeAll(1_000) <= 50 + 30 * 12.5, "but for what a stall would let out");
+    pacer.readyMs(PACKET, window, 100, 1_001);
+    t.ok(pacer.readyMs(PACKET, window, 100, 1_001) <= 1_001, "nothing waits");
+    t.ok(takeAll(2_000) <= 50);
+  },
+);
+
 t.test("the pacer lets ten packets out at once, then spreads them", async (t) => {
   const pacer = new Pacer(config());
   const window = 100 * PACKET;

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { parseClassicName } from "../federation/classic/server-name.js";
+import { EXIT_KEYS_MAX } from "../federation/exit/config.js";
+import type { ExitRules } from "../federation/exit/exit.js";
 import { type PeerUri, parsePeerUri } from "../link/peer-uri.js";
 import { KEY_BYTES, NETWORK_ID_BYTES_MAX } from "../wire/limits.js";
 import { isServerName, keyToName, NAME_SUFFIX } from "../wire/name.js";
@@ -19,6 +22,9 @@ export const DEFAULT_NETWORK = "pinyon";
 const SECRET_CHARS_MIN = 16;
 /** Peers in the file: a dialer each. */
 const PEERS_MAX = 256;
+
+/** Exits in the file: each is tried where the ones before cannot. */
+const EXITS_MAX = 16;
 
 /** True for what can stand in a header field. A Synapse with workers has such a secret already, often in base64. */
 export function isCredential(value: string): boolean {
@@ -48,6 +54,14 @@ const suffix = text(
   (value) => isServerName(keyToName(new Uint8Array(KEY_BYTES), value)),
   "a domain in lower case, like pinyon.alt or gateway.example",
 );
+const domain = text(
+  (value) => parseClassicName(value)?.port === undefined && parseClassicName(value.toLowerCase()) !== undefined,
+  "a domain like example.org, or an IP address",
+);
+const count = z
+  .int({ error: "a whole number" })
+  .min(1, { error: "1 or more" })
+  .max(1_000_000, { error: "at most 1000000" });
 const httpUrl = text((value) => parseHttpUrl(value) !== undefined, "http://host:port or unix:/path/of/socket");
 const endpoint = text((value) => parseEndpoint(value) !== undefined, "host:port or unix:/path/of/socket");
 /** Says itself what was expected. */
@@ -142,10 +156,41 @@ export const ConfigSchema = z
         "The homeserver beside the node; `pinyon homeserver connect` writes this. Unset: the node serves none.",
       ),
     classic: z
-      .enum(["off", "direct"], { error: "one of off, direct" })
+      .enum(["off", "direct", "exit"], { error: "one of off, direct, exit" })
       .default("off")
       .describe(
-        "How the homeserver reaches servers outside of the mesh, those of the classic federation: `direct` over this machine's Internet connection, as the Matrix specification says; `off` not at all.",
+        "How the homeserver reaches servers outside of the mesh, those of the classic federation: `direct` over this machine's Internet connection, as the Matrix specification says; `exit` by way of other nodes; `off` not at all.",
+      ),
+    exits: z
+      .array(nodeKey, { error: "a list of names or keys" })
+      .max(EXITS_MAX, { error: `at most ${EXITS_MAX} nodes` })
+      .default([])
+      .describe(
+        "Names or keys of nodes that let this one out, for `classic: exit`, in the order of preference. None of them can read or change what passes.",
+      )
+      .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
+    exit: z
+      .strictObject({
+        allow: z
+          .array(nodeKey, { error: "a list of names or keys" })
+          .max(EXIT_KEYS_MAX, { error: `at most ${EXIT_KEYS_MAX} nodes` })
+          .default([])
+          .describe("Names or keys of the nodes that may use this one as their exit. None: it is no exit.")
+          .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
+        deny: z
+          .array(domain, { error: "a list of domains" })
+          .default([])
+          .describe("Domains to whose hosts, and those below, nobody is let out.")
+          .meta({ examples: [["example.org"]] }),
+        streams: count.default(64).describe("Connections that each of them may have open at once."),
+        connectsPerMinute: count.default(240).describe("Connections that each of them may begin in a minute."),
+        gigabytesPerDay: count
+          .default(20)
+          .describe("What may pass for each of them, both ways, in a day of UTC, in 10^9 bytes."),
+      })
+      .prefault({})
+      .describe(
+        "The way out that this node is to others: they reach classic servers from this machine, by its Internet address.",
       ),
     leaf: z
       .boolean({ error: "true or false" })
@@ -198,6 +243,9 @@ export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | 
   readonly peers: readonly PeerUri[];
   /** Keys in hex; undefined: any. */
   readonly allow: ReadonlySet<string> | undefined;
+  /** Keys of the nodes that let this one out. */
+  readonly exits: readonly Uint8Array[];
+  readonly exit: ExitRules;
   readonly metrics: { readonly listen: HostPort | undefined };
   /** Undefined: the node serves no homeserver. */
   readonly homeserver: HomeserverConfig | undefined;
@@ -215,13 +263,24 @@ export interface HomeserverConfig {
 }
 
 /** Reads the texts of a config that `ConfigSchema` has found good. */
-export function resolveConfig({ network, listen, peers, allow, metrics, homeserver, ...rest }: ConfigText): Config {
+export function resolveConfig(text: ConfigText): Config {
+  const { network, listen, peers, allow, exits, exit, metrics, homeserver, ...rest } = text;
   return {
     ...rest,
     network: { id: network.id, secret: network.secret, roots: keySet(network.roots) },
     listen: listen?.map((value) => parseHostPort(value)!),
     peers: peers.map(parsePeerUri),
     allow: keySet(allow),
+    exits: exits.map((value) => parseTarget(value)!),
+    exit: {
+      allow: keySet(exit.allow)!,
+      deny: exit.deny.map((value) => value.toLowerCase()),
+      quota: {
+        streams: exit.streams,
+        connectsPerMinute: exit.connectsPerMinute,
+        bytesPerDay: exit.gigabytesPerDay * 1e9,
+      },
+    },
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
     homeserver: homeserver && {
       ...homeserver,

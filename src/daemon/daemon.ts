@@ -179,6 +179,7 @@ export class Daemon {
       overlay: this.#remotes,
       timers: this.clock,
       warn: (text) => this.warn(text),
+      onExitUse: ({ key, ...use }) => this.options.log.info({ ...use, node: key }, "exit used"),
       onFault: (error) => this.handleFault(error),
     });
     this.#remotes.onRequest = (...request) => federation.handleRequest(...request);

@@ -15,6 +15,10 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       wellKnownLookups: "Names of classic servers looked up by well-known.",
       wellKnownFailures: "Those of which nothing was learned.",
       wellKnownEvictions: "What was learned so and forgotten because there was too much.",
+      exitFailures: "Times that an exit could not let this node out.",
+      exitRequests: "What other nodes asked of this one as an exit.",
+      exitAnswers: "What of that was done.",
+      exitBytes: "Bytes that passed through this exit, both ways.",
       connectionsRefused: "Connections of the homeserver that were not taken because there were too many.",
       tlsFailures: "TLS handshakes of the homeserver that failed.",
       certificateEvictions: "Certificates for tunnels forgotten because there were too many.",
@@ -34,6 +38,7 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       recentPeerEvictions: "Servers forgotten among those to wake because there were too many.",
     }),
     errors("outbound", "Requests of the homeserver answered with an error of this node.", () => read().outboundErrors),
+    errors("exit", "What other nodes asked of this exit and was refused, or broke off.", () => read().exitErrors),
     errors("inbound", "Requests of other servers answered with an error of this node.", () => read().inboundErrors),
   ];
 }

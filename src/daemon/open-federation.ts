@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Federation } from "../federation/federation.js";
+import type { ExitUse } from "../federation/exit/exit.js";
+import { type ClassicWay, Federation } from "../federation/federation.js";
 import type { FederationOverlay, Timers } from "../federation/overlay.js";
 import { WakeUpStateSchema } from "../federation/wake-ups.js";
 import { writeAtomic } from "./atomic-file.js";
@@ -21,21 +22,26 @@ export interface FederationParts {
   readonly timers: Timers;
   /** Told in a sentence what a person should look at. */
   readonly warn: (text: string) => void;
+  /** Another node used this one as its exit. */
+  readonly onExitUse: (use: ExitUse) => void;
   readonly onFault: (error: unknown) => void;
 }
 
 /** Starts federation with what it keeps in the state folder. Throws `PINYON_LISTEN`, and `PINYON_STATE` where that cannot be used. */
 export async function openFederation(parts: FederationParts): Promise<Federation> {
-  const { folder, config, name, seed, overlay, timers, warn, onFault } = parts;
+  const { folder, config, name, seed, overlay, timers, warn, onExitUse, onFault } = parts;
   const { homeserver } = config;
   if (config.classic !== "off" && NO_DNS.test(name)) warn(NO_WAY_BACK);
+  if (config.classic === "exit" && config.exits.length === 0) warn("`classic: exit` needs `exits`, which names none");
   try {
     return await Federation.start({
       name,
       seed,
       overlay,
       homeserver,
-      classic: config.classic === "direct" ? {} : undefined,
+      classic: classicWay(config),
+      exit: config.exit,
+      onExitUse,
       keyFolder: join(folder, "keys"),
       caFiles: {
         read: (file) => readIfThere(join(folder, file)),
@@ -55,6 +61,11 @@ export async function openFederation(parts: FederationParts): Promise<Federation
 const NO_DNS = /\.alt$/;
 const NO_WAY_BACK =
   "`classic` lets the homeserver ask servers outside of the mesh, and none of them can find a server whose name ends in `.alt`: they refuse what it signs";
+
+function classicWay({ classic, exits }: Config): ClassicWay | undefined {
+  if (classic === "off") return undefined;
+  return { exits: classic === "exit" ? exits : undefined };
+}
 
 /** What the system was asked for where an address cannot be listened on. */
 const LISTEN_CALLS: readonly unknown[] = ["listen", "bind", "getaddrinfo"];

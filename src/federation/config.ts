@@ -55,6 +55,9 @@ export const METHOD_BYTES_MAX = 24;
 export const TCP_PROBE_MS = 30_000;
 /** Time without a byte in a tunnel to a classic server, in ms: no less than the wait for the head of an answer, which this node does not see. */
 export const TUNNEL_IDLE_MS = HEAD_TIMEOUT_MS;
+/** Bytes of what a TLS client begins with, and the time for it, in ms: 600 bytes, or 2 KB where it agrees on a key that no quantum computer breaks. */
+export const CLIENT_HELLO_BYTES_MAX = 16 * 1024;
+export const CLIENT_HELLO_TIMEOUT_MS = 10_000;
 /** Certificates for tunnels that are kept, one a server: some 100 KB each. */
 export const CERTIFICATES_MAX = 200;
 

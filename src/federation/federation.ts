@@ -2,11 +2,13 @@ import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import { nameToKey } from "../wire/name.js";
-import { DirectNetwork, type MachineNetwork } from "./classic/network.js";
+import { type ClassicNetwork, DirectNetwork, type MachineNetwork } from "./classic/network.js";
 import { ClassicServers } from "./classic/servers.js";
 import type { Authorities } from "./classic/tls.js";
 import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { FederationError } from "./errors.js";
+import { Exit, type ExitRules, type ExitUse, SERVICES_PATH } from "./exit/exit.js";
+import { ExitNetwork } from "./exit/exit-network.js";
 import { Homeserver } from "./homeserver.js";
 import { Inbound } from "./inbound.js";
 import { KeyFolder } from "./key-folder.js";
@@ -34,6 +36,14 @@ export interface FederationOptions {
   readonly homeserver: HomeserverOptions | undefined;
   /** The way to classic servers; undefined where they are not asked. */
   readonly classic: ClassicWay | undefined;
+  /** Whom this node lets out to classic servers. */
+  readonly exit: ExitRules;
+  /** Told of each use of the exit, once it is over. */
+  readonly onExitUse: (use: ExitUse) => void;
+  /** The authorities of classic servers' certificates; undefined: those that the platform brings. */
+  readonly authorities?: Authorities;
+  /** The network of this machine; undefined: as it is. */
+  readonly machine?: MachineNetwork | undefined;
   /** A folder for the key responses of other servers. */
   readonly keyFolder: string;
   readonly caFiles: LocalCaFiles;
@@ -55,11 +65,10 @@ export interface HomeserverOptions {
   readonly fastRetries: boolean;
 }
 
-/** How classic servers are reached: from this machine, by default. */
+/** How classic servers are reached: from this machine, or by way of exits. */
 export interface ClassicWay {
-  readonly machine?: MachineNetwork;
-  /** The authorities of their certificates; undefined: those that the platform brings. */
-  readonly authorities?: Authorities;
+  /** Keys of the nodes that let this one out, in the order of preference; undefined: from this machine. */
+  readonly exits: readonly Uint8Array[] | undefined;
 }
 
 /** Matrix federation of one homeserver with those beside other nodes, under this node's name. */
@@ -68,7 +77,8 @@ export class Federation {
   readonly #options: FederationOptions;
   readonly #signer: Signer;
   readonly #servers: Servers;
-  readonly #network: DirectNetwork | undefined;
+  readonly #network: ClassicNetwork | undefined;
+  readonly #exit: Exit;
   readonly #classic: ClassicServers | undefined;
   readonly #reachability: Reachability;
   readonly #wakeUps: WakeUps;
@@ -105,12 +115,27 @@ export class Federation {
     this.homeserver = homeserver && new Homeserver(homeserver.url, timers);
     const reachability = new Reachability({ timers, random, stats });
     this.#servers = new Servers(overlay, reachability, timers);
-    this.#network = classic && new DirectNetwork(stats, timers, classic.machine);
+    const direct = new DirectNetwork(stats, timers, options.machine);
+    const { exits } = classic ?? {};
+    const byExits = exits && new ExitNetwork({ exits, overlay, stats, timers, random });
+    this.#network = classic && (byExits ?? direct);
+    const { exit: rules, onExitUse: onUse, authorities } = options;
+    this.#exit = new Exit({
+      rules,
+      network: direct,
+      authorities,
+      stats,
+      timers,
+      wallMs: Date.now,
+      random,
+      onUse,
+      onFault,
+    });
     this.#classic =
       this.#network &&
       new ClassicServers({
         network: this.#network,
-        authorities: classic?.authorities,
+        authorities,
         reachability,
         stats,
         timers,
@@ -156,7 +181,9 @@ export class Federation {
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
   ): void {
-    void this.#inbound.handle(remote, request, headers, rawHeaders);
+    const isOutward = headers[":method"] === "CONNECT" || headers[":path"]?.startsWith(SERVICES_PATH);
+    const handler = isOutward ? this.#exit : this.#inbound;
+    void handler.handle(remote, request, headers, rawHeaders);
   }
 
   /** The node has a link, after a time without one. */

@@ -15,6 +15,8 @@ const SPACE = " ".charCodeAt(0);
 const TARGET = /^(matrixfederation|https):\/\/(\[[^\]/]*\]|[^:@/?#[\]]+)(?::([0-9]{1,5}))?(\/[^#]*)$/i;
 /** The ports at which a Matrix server is looked for: that of a server without well-known or SRV record, and that of `https`. */
 export const TLS_PORTS: ReadonlySet<number> = new Set([8448, 443]);
+/** Below it stand the services of a system (RFC 6335), and of Matrix servers those of `TLS_PORTS` alone. */
+export const USER_PORT_MIN = 1_024;
 
 /** What the target of a request names. */
 export interface RequestTarget {

@@ -18,6 +18,13 @@ export interface FederationStats {
   wellKnownLookups: number;
   wellKnownFailures: number;
   wellKnownEvictions: number;
+  /** Exits that could not let this node out, each time that one was tried. */
+  exitFailures: number;
+  /** What other nodes asked of this one as an exit, and that was done; the bytes that passed; and what was refused or broke off. */
+  exitRequests: number;
+  exitAnswers: number;
+  exitBytes: number;
+  readonly exitErrors: Record<FederationCode, number>;
   /** Connections of the homeserver that were not taken because there were too many. */
   connectionsRefused: number;
   /** TLS handshakes of the homeserver that failed. */
@@ -61,6 +68,11 @@ export function newFederationStats(): FederationStats {
     wellKnownLookups: 0,
     wellKnownFailures: 0,
     wellKnownEvictions: 0,
+    exitFailures: 0,
+    exitRequests: 0,
+    exitAnswers: 0,
+    exitBytes: 0,
+    exitErrors: none(),
     connectionsRefused: 0,
     tlsFailures: 0,
     certificateEvictions: 0,

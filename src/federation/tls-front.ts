@@ -4,7 +4,7 @@ import { isServerName, nameToKey } from "../wire/name.js";
 import { refusalOf } from "./classic/addresses.js";
 import { parseClassicName } from "./classic/server-name.js";
 import { FederationError } from "./errors.js";
-import { TLS_PORTS } from "./request-line.js";
+import { TLS_PORTS, USER_PORT_MIN } from "./request-line.js";
 
 /*
  * Tunnels: a homeserver that knows proxies asks with CONNECT for a server, and speaks TLS to it. For servers of the overlay that ends
@@ -14,9 +14,6 @@ import { TLS_PORTS } from "./request-line.js";
 
 /** Where a tunnel is to lead: to a server of the overlay, or to a port of a host of the Internet. */
 export type TunnelTarget = { readonly name: string } | { readonly host: string; readonly port: number };
-
-/** Below it stand the services of a system (RFC 6335), and of Matrix servers those of `TLS_PORTS` alone. */
-const USER_PORT_MIN = 1_024;
 
 /** Reads the target of CONNECT. Throws `PINYON_CONNECT_TARGET` where no Matrix server can be there, or it is another form of an overlay name. */
 export function parseTunnelTarget(target: string): TunnelTarget {

@@ -132,6 +132,22 @@ t.test("a node asks servers outside of the mesh where its config says so, and no
   t.match(direct.warnings.join("\n"), "a server whose name ends in `.alt`");
 });
 
+t.test(
+  "a node lets another out to classic servers through the mesh, into no private network, and logs who",
+  async (t) => {
+    const [a, b] = [await place(t), await place(t)];
+    const exit = await start(t, b, "127.0.0.1:0", { exit: { allow: [a.name] } });
+    const config = { classic: "exit", exits: [b.name], peers: [uriOf(exit)] };
+    const node = await start(t, a, "127.0.0.1:0", config);
+    await until("they are linked", () => node.links.size === 1 && exit.links.size === 1);
+    t.equal(await ask(a, node, { ...a, name: "127.0.0.1:8448" }), 502);
+    t.equal(exit.federation?.stats.exitErrors.PINYON_CLASSIC_ADDRESS, 1);
+    t.equal(node.federation?.stats.outboundErrors.PINYON_CLASSIC_ADDRESS, 1);
+    t.equal(await ask(b, exit, { ...b, name: "127.0.0.1:8448" }), 502);
+    t.equal(exit.federation?.stats.outboundErrors.PINYON_CLASSIC_NAME, 1, "it asks none for itself");
+  },
+);
+
 t.test("a node that cannot start federation says why, and leaves nothing behind", async (t) => {
   const a = await place(t);
   const taken = createTcpServer().listen(0, "127.0.0.1");

@@ -14,8 +14,9 @@ export interface ClassicPlace {
 export async function classicPlace(t: Test, timers?: Timers): Promise<ClassicPlace> {
   const authority = await TestAuthority.make();
   const internet = new TestInternet(t, authority);
-  const classic = { machine: internet, authorities: [authority.certificatePem] };
-  const options = timers === undefined ? { classic } : { classic, timers };
+  const classic = { exits: undefined };
+  const authorities = [authority.certificatePem];
+  const options = { classic, machine: internet, authorities, ...(timers === undefined ? {} : { timers }) };
   return { internet, server: await startServer(t, new TestNetwork(), options) };
 }
 

@@ -194,8 +194,9 @@ t.test("a certificate of another authority proves nothing", async (t) => {
   const internet = new TestInternet(t, other);
   internet.host("a.example", "8.0.0.1");
   const reached = await internet.server("8.0.0.1", 8448, { dns: ["a.example"] }, answers);
-  const classic = { machine: internet, authorities: [authority.certificatePem] };
-  const server = await startServer(t, new TestNetwork(), { classic });
+  const classic = { exits: undefined };
+  const authorities = [authority.certificatePem];
+  const server = await startServer(t, new TestNetwork(), { classic, machine: internet, authorities });
   t.equal(codeOf(await ask(server, "a.example", { path: PROFILE })), "PINYON_CLASSIC_TLS");
   t.equal(server.federation.stats.outboundErrors.PINYON_CLASSIC_TLS, 1);
   t.same(reached, []);

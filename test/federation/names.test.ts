@@ -1,5 +1,6 @@
 import t from "tap";
 import { Clock } from "../../src/driver/clock.js";
+import { CLOSED } from "../../src/federation/exit/exit.js";
 import { Federation } from "../../src/federation/federation.js";
 import { keyToName } from "../../src/wire/name.js";
 import { tempFolder } from "../daemon/temp-folder.js";
@@ -40,6 +41,8 @@ t.test("a node that serves no homeserver says so, and counts as one whose homese
     overlay: bare,
     homeserver: undefined,
     classic: undefined,
+    exit: CLOSED,
+    onExitUse: () => {},
     keyFolder: tempFolder(t),
     caFiles: { read: async () => undefined, write: async () => {} },
     keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {}, written: async () => {} },

@@ -3,6 +3,8 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo } from "node:net";
 import type { Test } from "tap";
 import { Clock } from "../../src/driver/clock.js";
+import type { MachineNetwork } from "../../src/federation/classic/network.js";
+import { CLOSED, type ExitRules, type ExitUse } from "../../src/federation/exit/exit.js";
 import { type ClassicWay, Federation } from "../../src/federation/federation.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
@@ -33,6 +35,8 @@ export interface TestServer {
   readonly homeserver: Server;
   /** Heads of the requests that reached the homeserver. */
   readonly asked: IncomingMessage[];
+  /** Uses of the node as an exit. */
+  readonly used: ExitUse[];
   /** Where the node keeps key responses. */
   readonly keyFolder: string;
 }
@@ -43,18 +47,31 @@ interface Options {
   readonly fastRetries?: boolean;
   readonly timers?: Timers;
   readonly classic?: ClassicWay;
+  readonly exit?: ExitRules;
+  readonly machine?: MachineNetwork;
+  readonly authorities?: readonly string[];
   /** What the node kept from its last run. */
   readonly wakeUps?: WakeUpState;
 }
 
 /** Starts a homeserver and the federation of its node; they end with the test. */
 export async function startServer(t: Test, network: TestNetwork, options: Options = {}): Promise<TestServer> {
-  const { answers = {}, suffix, fastRetries = true, timers = new Clock(), classic } = options;
+  const {
+    answers = {},
+    suffix,
+    fastRetries = true,
+    timers = new Clock(),
+    classic,
+    exit = CLOSED,
+    machine,
+    authorities,
+  } = options;
   const { wakeUps = { recent: [], owed: [] } } = options;
   const node = network.join(suffix);
   const { name, seed } = node;
   const signer = new Signer(seed, name);
   const asked: IncomingMessage[] = [];
+  const used: ExitUse[] = [];
   const all: Answers = { ...answersOf(signer), ...answers };
   const homeserver = createServer((request, response) => {
     asked.push(request);
@@ -78,6 +95,10 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
       fastRetries,
     },
     classic,
+    exit,
+    onExitUse: (use) => used.push(use),
+    machine,
+    authorities,
     keyFolder,
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
     keptWakeUps: { load: async () => wakeUps, save: () => {}, written: async () => {} },
@@ -89,7 +110,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   });
   t.teardown(() => federation.stop());
   node.handler = (...asking) => federation.handleRequest(...asking);
-  return { node, name, signer, federation, homeserver, asked, keyFolder };
+  return { node, name, signer, federation, homeserver, asked, used, keyFolder };
 }
 
 /** What every homeserver of the tests answers. */

@@ -23,8 +23,11 @@ export interface Service {
 export interface ClassicNetwork {
   /** The SRV records of a name; empty where it has none. Rejects with `PINYON_CLASSIC_LOOKUP` where DNS did not say. */
   services(name: string): Promise<readonly Service[]>;
-  /** A TCP connection to a host, a name or an IP address. */
-  open(host: string, port: number): Promise<Duplex>;
+  /**
+   * A TCP connection to a host, a name or an IP address. `server` is the Matrix server that is looked for, where host or port are not its own
+   * but what it was looked up to have.
+   */
+  open(host: string, port: number, server?: string): Promise<Duplex>;
 }
 
 /** What DNS says, in the form of `node:dns`; rejects with its errors. */

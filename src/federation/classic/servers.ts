@@ -3,9 +3,10 @@ import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { FederationError, federationErrorOf } from "../errors.js";
 import type { Passage, RequestHead } from "../exchange.js";
-import { http1Passage } from "../http1.js";
+import { type Http1Way, http1Passage } from "../http1.js";
 import type { Timers } from "../overlay.js";
 import type { Reachability } from "../reachability.js";
+import { TLS_PORTS } from "../request-line.js";
 import type { FederationStats } from "../stats.js";
 import { within } from "../within.js";
 import { CLASSIC_IDLE_MAX, CLASSIC_IDLE_MS, OPEN_TIMEOUT_MS } from "./config.js";
@@ -33,6 +34,12 @@ const AWAY_CODES: readonly string[] = [
   "PINYON_CLASSIC_TLS",
 ];
 
+/** What the agent is given with a request: the name under which the server is asked, and the one that it was looked for by. */
+interface Way extends Http1Way {
+  readonly host: string;
+  readonly server: string;
+}
+
 const TOO_SLOW = new FederationError("PINYON_CLASSIC_CONNECT", `not within ${OPEN_TIMEOUT_MS / 1_000} s`);
 
 /** The servers of the classic federation, found as the specification says and asked by HTTP/1.1 over TLS. */
@@ -56,10 +63,8 @@ export class ClassicServers {
     if (!isClassicName(name)) throw new FederationError("PINYON_DESTINATION", `${name} is no server's name`);
     reachability.requireAlive(name);
     const { text } = await delegateOf(parseClassicName(name)!, this.#wellKnown);
-    const passage = http1Passage(
-      { agent: this.#agent, host: text },
-      { ...head, headers: { ...head.headers, host: text } },
-    );
+    const way: Way = { agent: this.#agent, host: text, server: name };
+    const passage = http1Passage(way, { ...head, headers: { ...head.headers, host: text } });
     passage.answer.then(
       () => reachability.handleAlive(name),
       (error: unknown) => {
@@ -85,12 +90,13 @@ class ClassicAgent extends Agent {
   }
 
   override createConnection(
-    { host }: ClientRequestArgs,
+    options: ClientRequestArgs,
     callback?: (error: Error | null, stream: Duplex) => void,
   ): null {
     const { timers } = this.classic;
+    const { host, server } = options as Way;
     let isLate = false;
-    const opening = this.#open(parseClassicName(host!)!, () => isLate);
+    const opening = this.#open(parseClassicName(host)!, server, () => isLate);
     within(opening, OPEN_TIMEOUT_MS, timers).then(
       (secured) => callback!(null, secured),
       (thrown: unknown) => {
@@ -111,13 +117,14 @@ class ClassicAgent extends Agent {
   }
 
   /** Fails over to the next place on a connection that cannot be made alone. One that nobody waits for any more is cut. */
-  async #open(name: ClassicName, isLate: () => boolean): Promise<TLSSocket> {
+  async #open(name: ClassicName, server: string, isLate: () => boolean): Promise<TLSSocket> {
     const { network, authorities, stats, timers, random } = this.classic;
     let failure: unknown;
     for (const { host, port } of await placesOf(name, network, random)) {
       if (isLate()) break;
       try {
-        const socket = await network.open(host, port);
+        const isOwn = host === name.host && TLS_PORTS.has(port);
+        const socket = await network.open(host, port, isOwn ? undefined : server);
         const secured = await startClassicTls(socket, name, authorities, timers);
         stats.classicConnections++;
         if (isLate()) secured.destroy();

@@ -1,0 +1,16 @@
+import type { BackOff } from "../back-off.js";
+
+/** Local limits of exits, both of one that lets others out and of those who use it. */
+
+/** Time without a byte in a stream through an exit, in ms: no less than the wait for the head of an answer, which the exit does not see. */
+export const EXIT_IDLE_MS = 660_000;
+/** SRV records that an exit passes on for one name. */
+export const EXIT_SERVICES_MAX = 20;
+/** Bytes of its answer. */
+export const EXIT_ANSWER_BYTES_MAX = 16 * 1024;
+/** Time for an exit to look up and connect, in ms, the way there and back among it. */
+export const EXIT_TIMEOUT_MS = 20_000;
+/** An exit that could not be reached, or had no room, comes last for so long, in ms. */
+export const EXIT_BACK_OFF: BackOff = { firstMs: 5_000, maxMs: 300_000 };
+/** Keys whose use of an exit is counted: 200 bytes each. */
+export const EXIT_KEYS_MAX = 1_000;

@@ -51,7 +51,7 @@ function faultOf(
   tree: number,
   rootKey: Uint8Array,
   path: readonly Uint8Array[],
-  ports: Uint16Array,
+  ports: readonly number[],
 ): string | undefined {
   if (path.length !== ports.length) return `has ${ports.length} coordinates and ${path.length} edges`;
   let parent = rootKey;

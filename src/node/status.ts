@@ -27,7 +27,7 @@ export interface LinkStatus {
 export interface TreeStatus {
   /** Undefined where the node has no place. */
   readonly root: Uint8Array | undefined;
-  readonly coordinates: Uint16Array | undefined;
+  readonly coordinates: readonly number[] | undefined;
   /** 0 at the root. */
   readonly parentPort: number;
   /** Keys known below this node. */

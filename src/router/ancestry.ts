@@ -50,9 +50,8 @@ export function readAnnounce(
   if (!reader.trust.heartbeatIsValid(announce)) return violation(CloseCode.BAD_EDGE);
   const path = readPath(announce, peer, reader);
   if (path === 0 || !equalBytes(reader.edges.key(path), peer.key)) return violation(CloseCode.BAD_EDGE);
-  const slots = reader.edges.slots(path);
-  const coordinates = new Uint16Array(slots.length - 1);
-  for (let i = 1; i < slots.length; i++) coordinates[i - 1] = edgeParentPort(reader.edges.edge(slots[i]!));
+  const [, ...slots] = reader.edges.slots(path);
+  const coordinates = slots.map((slot) => edgeParentPort(reader.edges.edge(slot)));
   const throughMe = reader.edges.passes(path, reader.trust.key);
   const { rootKey, rootId, rank, seq, signature: ofSeq } = rootOf(announce, reader);
   // Named one by one: an object that is spread into another has a shape of its own, which takes more than the object.

@@ -62,7 +62,7 @@ export class Place {
   handleRoot(key: Uint8Array, rank: Uint8Array, path: number, nowMs: number): void {
     this.#root = { key, rank, seq: 0, signature: new Uint8Array(0), seqMs: nowMs };
     this.#path = path;
-    this.#position = { rootId: key.subarray(0, ID_BYTES), coordinates: new Uint16Array(0) };
+    this.#position = { rootId: key.subarray(0, ID_BYTES), coordinates: [] };
     this.#delayMs = 0;
   }
 
@@ -74,11 +74,7 @@ export class Place {
     this.#delayMs = announced.delayMs + Math.max(1, parent.rttMs / 2);
     if (!isMoved) return false;
     this.#path = path;
-    const depth = announced.coordinates.length;
-    const coordinates = new Uint16Array(depth + 1);
-    coordinates.set(announced.coordinates);
-    coordinates[depth] = parent.theirPort;
-    this.#position = { rootId: announced.rootId, coordinates };
+    this.#position = { rootId: announced.rootId, coordinates: [...announced.coordinates, parent.theirPort] };
     return true;
   }
 

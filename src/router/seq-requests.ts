@@ -1,7 +1,7 @@
 /** SEQ_REQUESTs of one tree: how often this node asks, how often it passes on what others ask, and who waits for an answer. */
 export class SeqRequests {
   /** Ports behind which a seq was asked for that is not here yet. As many as there are links. */
-  readonly #waiting = new Set<number>();
+  #waiting: number[] = [];
   #askMs = Number.NEGATIVE_INFINITY;
   #passMs = Number.NEGATIVE_INFINITY;
 
@@ -28,17 +28,17 @@ export class SeqRequests {
 
   /** The neighbour behind `port` is to hear of the next seq. */
   addWaiting(port: number): void {
-    this.#waiting.add(port);
+    if (!this.#waiting.includes(port)) this.#waiting.push(port);
   }
 
   handleLinkDown(port: number): void {
-    this.#waiting.delete(port);
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== port);
   }
 
   /** A new seq is here: the ports that waited for one. */
   takeWaiting(): number[] {
-    const ports = [...this.#waiting];
-    this.#waiting.clear();
+    const ports = this.#waiting;
+    if (ports.length > 0) this.#waiting = [];
     return ports;
   }
 }

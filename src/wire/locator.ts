@@ -17,7 +17,8 @@ const EPOCH_BYTES = 6;
 /** A node's position in one tree: the root's id, and the ports from the root down to the node. */
 export interface Position {
   readonly rootId: Uint8Array;
-  readonly coordinates: Uint16Array;
+  /** A plain array: a node holds dozens, of a few ports each, and a typed one takes 200 bytes more. */
+  readonly coordinates: readonly number[];
 }
 
 /** A place: a position in each tree, undefined where the node has none. */
@@ -55,8 +56,8 @@ export function decodePlace(bytes: Uint8Array): Place | undefined {
     const rootId = bytes.slice(at, at + ID_BYTES);
     at += ID_BYTES + 1;
     if (at + 2 * ports > bytes.length) return undefined;
-    const coordinates = new Uint16Array(ports);
-    for (let i = 0; i < ports; i++) coordinates[i] = readUint16(bytes, at + 2 * i);
+    const coordinates: number[] = [];
+    for (let i = 0; i < ports; i++) coordinates.push(readUint16(bytes, at + 2 * i));
     at += 2 * ports;
     const none = equalBytes(rootId, NO_ROOT);
     if (none && ports > 0) return undefined;
@@ -66,7 +67,7 @@ export function decodePlace(bytes: Uint8Array): Place | undefined {
 }
 
 /** Hops between two positions by way of their tree: both depths less twice the common prefix. */
-export function treeDistance(a: Uint16Array, b: Uint16Array): number {
+export function treeDistance(a: readonly number[], b: readonly number[]): number {
   const shared = Math.min(a.length, b.length);
   let prefix = 0;
   while (prefix < shared && a[prefix] === b[prefix]) prefix++;

@@ -14,7 +14,7 @@ function scramble(mesh: StaticMesh, random: Random): void {
   for (const [index, node] of mesh.nodes.entries()) {
     const ports = [...mesh.wires[index]!.keys(), 0];
     for (const tree of node.trees) {
-      const coordinates = new Uint16Array(random(TREE_DEPTH_MAX + 1));
+      const coordinates = new Array<number>(random(TREE_DEPTH_MAX + 1)).fill(0);
       tree.position = random(10) === 0 ? undefined : { rootId: ROOT_ID, coordinates };
       tree.parentPort = ports[random(ports.length)]!;
       tree.below.clear();

@@ -143,7 +143,7 @@ t.test("a reply is at most three times its probe, whatever the sizes", async (t)
   let worst = 0;
   for (let hops = 1; hops <= ROUTE_HOPS_MAX; hops++)
     for (let depth = 0; depth <= TREE_DEPTH_MAX; depth++) {
-      const position = { rootId: new Uint8Array(8).fill(1), coordinates: new Uint16Array(depth) };
+      const position = { rootId: new Uint8Array(8).fill(1), coordinates: new Array<number>(depth).fill(0) };
       const reply = PROBE_REPLY.encode({
         hops: HOP_LIMIT,
         index: hops,

@@ -227,14 +227,14 @@ export class StaticMesh {
       node.trees[tree]!.below.clear();
     }
     const parents = new Map<number, number>();
-    this.nodes[root]!.trees[tree]!.position = { rootId, coordinates: new Uint16Array(0) };
+    this.nodes[root]!.trees[tree]!.position = { rootId, coordinates: [] };
     const order = [root];
     for (const at of order) {
       const { coordinates } = this.nodes[at]!.trees[tree]!.position!;
       for (const [port, wire] of this.wires[at]!) {
         const child = this.nodes[wire.to]!.trees[tree]!;
         if (child.position !== undefined) continue;
-        child.position = { rootId, coordinates: Uint16Array.from([...coordinates, port]) };
+        child.position = { rootId, coordinates: [...coordinates, port] };
         child.parentPort = wire.toPort;
         parents.set(wire.to, at);
         order.push(wire.to);

@@ -41,9 +41,7 @@ const numRuns = fuzzRuns(200);
 const port = fc.integer({ min: 0, max: 0xffff });
 const nonce = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const target = new Uint8Array(32).fill(0x42);
-const somewhere = locatorPlace(
-  encodeLocator(1, [{ rootId: nonce, coordinates: Uint16Array.of(3, 1) }, undefined, undefined]),
-);
+const somewhere = locatorPlace(encodeLocator(1, [{ rootId: nonce, coordinates: [3, 1] }, undefined, undefined]));
 
 /** A new probe as the general encoder writes it. */
 function naiveProbe(values: FixedValues, route: readonly number[] = []): Uint8Array {

@@ -14,8 +14,11 @@ interface Wanted {
  */
 export class Hearing {
   readonly #signatures: Budget;
-  readonly #isUnread = new Array<boolean>(TREE_COUNT).fill(false);
-  readonly #flags = new Array<number>(TREE_COUNT).fill(-1);
+  /** Bit t: the last ANNOUNCE of tree t was not read. */
+  #unread = 0;
+  /** Bit t: an ANNOUNCE of tree t is wanted, and the whole is. */
+  #wanted = 0;
+  #wholes = 0;
 
   constructor(ratePerS: number, burst: number, nowMs: number) {
     this.#signatures = new Budget(ratePerS, burst, nowMs);
@@ -27,35 +30,43 @@ export class Hearing {
 
   /** An ANNOUNCE was read. */
   handleRead(tree: number): void {
-    this.#isUnread[tree] = false;
-    this.#flags[tree] = -1;
+    const others = ~(1 << tree);
+    this.#unread &= others;
+    this.#wanted &= others;
+    this.#wholes &= others;
   }
 
   /** An ANNOUNCE was not read: what the next one keeps of it is not known, so the whole is wanted. */
   handleUnread(tree: number): void {
-    this.#isUnread[tree] = true;
-    this.#flags[tree] = REQUEST_WHOLE;
+    this.#unread |= 1 << tree;
+    this.#wanted |= 1 << tree;
+    this.#wholes |= 1 << tree;
   }
 
   /** A heartbeat was not checked: the next ANNOUNCE has the seq. */
   handleMissed(tree: number): void {
-    this.#flags[tree] = Math.max(0, this.#flags[tree]!);
+    this.#wanted |= 1 << tree;
   }
 
   /** True from an ANNOUNCE that was not read to the next that is: the neighbour's path is not the one that is known. */
   isUnread(tree: number): boolean {
-    return this.#isUnread[tree]!;
+    return (this.#unread & (1 << tree)) !== 0;
   }
 
   /** What is to be asked for, once it is paid for. */
   takeWanted(): Wanted[] {
-    const wanted = this.#flags.flatMap((flags, tree) => (flags < 0 ? [] : [{ tree, flags }]));
-    this.#flags.fill(-1);
+    const wanted: Wanted[] = [];
+    for (let tree = 0; tree < TREE_COUNT; tree++) {
+      if ((this.#wanted & (1 << tree)) === 0) continue;
+      wanted.push({ tree, flags: (this.#wholes & (1 << tree)) === 0 ? 0 : REQUEST_WHOLE });
+    }
+    this.#wanted = 0;
+    this.#wholes = 0;
     return wanted;
   }
 
   /** When it may be asked for. */
   pollTimeout(): number {
-    return this.#flags.some((flags) => flags >= 0) ? this.#signatures.paidMs() : Number.POSITIVE_INFINITY;
+    return this.#wanted !== 0 ? this.#signatures.paidMs() : Number.POSITIVE_INFINITY;
   }
 }

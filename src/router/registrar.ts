@@ -41,16 +41,6 @@ export class Registrar {
     private readonly handleChild: (tree: number, port: number) => void,
   ) {}
 
-  handleLinkUp(port: number, nowMs: number): void {
-    const { signaturesPerSecond, signaturesBurst, refusalsPerSecond, refusalsBurst } = this.config;
-    this.#intakes.set(port, {
-      waiting: [],
-      waitingEntries: 0,
-      signatures: new Budget(signaturesPerSecond, signaturesBurst, nowMs),
-      refusals: new Budget(refusalsPerSecond, refusalsBurst, nowMs),
-    });
-  }
-
   handleLinkDown(port: number, nowMs: number): void {
     this.#intakes.delete(port);
     this.#waitingPorts.delete(port);
@@ -59,7 +49,7 @@ export class Registrar {
 
   /** The code of a broken rule, or undefined. */
   handleReg(peer: Peer, reg: Reg, nowMs: number): CloseCode | undefined {
-    const intake = this.#intakes.get(peer.port)!;
+    const intake = this.#intakeOf(peer.port, nowMs);
     const { waiting, signatures } = intake;
     if (waiting.length === 0 && signatures.overdraw(2 * reg.adds.length, nowMs)) return this.#apply(peer, reg, nowMs);
     this.stats.regsDelayed++;
@@ -95,6 +85,22 @@ export class Registrar {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const port of this.#waitingPorts) nextMs = Math.min(nextMs, this.#intakes.get(port)!.signatures.paidMs());
     return nextMs;
+  }
+
+  /** Made at the first use: most neighbours are neither parent nor child. */
+  #intakeOf(port: number, nowMs: number): Intake {
+    let intake = this.#intakes.get(port);
+    if (intake === undefined) {
+      const { signaturesPerSecond, signaturesBurst, refusalsPerSecond, refusalsBurst } = this.config;
+      intake = {
+        waiting: [],
+        waitingEntries: 0,
+        signatures: new Budget(signaturesPerSecond, signaturesBurst, nowMs),
+        refusals: new Budget(refusalsPerSecond, refusalsBurst, nowMs),
+      };
+      this.#intakes.set(port, intake);
+    }
+    return intake;
   }
 
   #apply(peer: Peer, reg: Reg, nowMs: number): CloseCode | undefined {
@@ -137,7 +143,7 @@ export class Registrar {
 
   /** Tells a child of an entry that is not taken, or not any more, as far as its budget of refusals goes. */
   #tell(port: number, refused: RegRefused, nowMs: number): void {
-    if (this.#intakes.get(port)!.refusals.take(nowMs)) this.send(port, REG_REFUSED.encode(refused));
+    if (this.#intakeOf(port, nowMs).refusals.take(nowMs)) this.send(port, REG_REFUSED.encode(refused));
     else this.stats.refusalsUntold++;
   }
 
@@ -159,7 +165,7 @@ export class Registrar {
    */
   handleRefusal(parentPort: number, refused: RegRefused, nowMs: number): void {
     if (refused.reason !== RegRefusal.STALE || refused.epoch > EPOCH_HINT_MAX) return;
-    if (!this.#intakes.get(parentPort)!.refusals.take(nowMs)) {
+    if (!this.#intakeOf(parentPort, nowMs).refusals.take(nowMs)) {
       this.stats.refusalsIgnored++;
       return;
     }

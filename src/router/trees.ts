@@ -163,7 +163,6 @@ export class Trees implements RoutingView {
       isBroken: false,
     };
     this.#peers.set(toHex(peer.key), peer);
-    this.#registrar.handleLinkUp(peer.port, nowMs);
     for (const tree of this.trees) tree.handleLinkUp(peer, nowMs);
   }
 

@@ -29,9 +29,9 @@ export interface TreeConfig {
   readonly batchMs: number;
   /** A key that was lost with its link is kept upwards this long, in case it comes back elsewhere. */
   readonly lostKeyMs: number;
-  /** Keys that one child may register: 800 bytes each. */
+  /** Keys that one child may register: 250 bytes each, and 120 more where a parent is told of them. */
   readonly childKeysMax: number;
-  /** Keys in the sets of one subtree table, those below two children twice: 800 bytes each, so 80 MB a tree at most. */
+  /** Keys in the sets of one subtree table, those below two children twice: so 25 MB a tree at most, 37 MB where a parent is told. */
   readonly treeKeysMax: number;
   /** Entries of REG frames of one neighbour that wait for its budget of signatures, a frame counting as one: 210 bytes each. */
   readonly waitingEntriesMax: number;

@@ -19,6 +19,8 @@ interface Exchange {
   wanted: number;
   /** The join is to be made as soon as the own ball is grown. */
   isJoinDue: boolean;
+  /** The neighbours of the route that was joined were asked as well. */
+  isWide: boolean;
   readonly wants: Budget;
   nextMs: number;
 }
@@ -84,6 +86,7 @@ export class BallExchange {
     exchange.nextMs = nowMs + this.config.ballRetryMs;
     exchange.size = size;
     exchange.isJoinDue = false;
+    exchange.isWide = false;
     exchange.awaited = size;
     const { balls } = this.paths;
     balls.grow(size, nowMs);
@@ -106,7 +109,18 @@ export class BallExchange {
     const delayMs = this.paths.join(remoteKey, nowMs);
     const reachMs = this.paths.balls.reachMs(undefined, nowMs) + this.paths.balls.reachMs(idOf(remoteKey), nowMs);
     const size = 2 * exchange.size;
-    if (delayMs > REACH_FACTOR * reachMs && size <= this.config.paths.ballMax) this.#begin(exchange, size, nowMs);
+    if (delayMs <= REACH_FACTOR * reachMs) return;
+    if (size <= this.config.paths.ballMax) this.#begin(exchange, size, nowMs);
+    else if (!exchange.isWide && exchange.session.initiator) this.#widen(exchange, nowMs);
+  }
+
+  /** The balls do not meet: what is beside the route between them is looked at, once. */
+  #widen(exchange: Exchange, nowMs: number): void {
+    const route = this.paths.route(exchange.session.remoteKey);
+    if (route === undefined) return;
+    exchange.isWide = true;
+    this.paths.balls.askAround(route.ports, nowMs);
+    exchange.isJoinDue = this.#isDue = true;
   }
 
   #exchange(session: Session, nowMs: number): Exchange {
@@ -114,7 +128,14 @@ export class BallExchange {
     if (exchange === undefined) {
       const { ballWantsPerS, ballWantsBurst } = this.config;
       const wants = new Budget(ballWantsPerS, ballWantsBurst, nowMs);
-      const none = { size: 0, awaited: 0, wanted: 0, isJoinDue: false, nextMs: Number.NEGATIVE_INFINITY };
+      const none = {
+        size: 0,
+        awaited: 0,
+        wanted: 0,
+        isJoinDue: false,
+        isWide: false,
+        nextMs: Number.NEGATIVE_INFINITY,
+      };
       exchange = { session, wants, ...none };
       this.#exchanges.set(session, exchange);
     }

@@ -121,7 +121,7 @@ export class Balls implements RouteMap, Detours {
 
   /** No request is out, and none is to follow. */
   get isGrown(): boolean {
-    return this.#isGrown;
+    return this.#isGrown && this.#asked.size === 0;
   }
 
   sharedNodes(a: Uint16Array, b: Uint16Array): number {
@@ -172,6 +172,18 @@ export class Balls implements RouteMap, Detours {
     for (const [i, id] of nodes.entries())
       if (id === "" || this.map.get(id, nowMs) === undefined)
         this.#ask(ports.slice(0, i + 1), id === "" ? undefined : id, nowMs);
+  }
+
+  /** Asks for the records of the neighbours of the nodes that a route passes, where they are not on the map: of shorter ways beside it. */
+  askAround(ports: Uint16Array, nowMs: number): void {
+    const asked = new Set<string>();
+    for (const [i, at] of this.map.trace(ports, nowMs).nodes.entries())
+      for (const { id, port } of this.map.get(at, nowMs)?.links ?? []) {
+        const isMissing = this.map.get(id, nowMs) === undefined && (this.#silent.get(id) ?? 0) <= nowMs;
+        if (!isMissing || asked.has(id)) continue;
+        asked.add(id);
+        this.#ask(Uint16Array.of(...ports.subarray(0, i + 1), port), id, nowMs);
+      }
   }
 
   /** The own ball, as others get it: at most `size` records, the own first, in parts of at most `bytesMax` bytes. */

@@ -223,6 +223,25 @@ t.test("records are bounded, and what is held is forgotten for newer", async (t)
   t.equal(balls.map.size, 50);
 });
 
+t.test("the neighbours of the nodes on a route are asked for what is missing, and no others", async (t) => {
+  const mesh = new StaticMesh(grid(6, 3));
+  const { balls } = mesh.nodes[6]!.paths;
+  const route = Uint16Array.from(mesh.route(6, 7, 8, 9));
+  balls.grow(1, mesh.nowMs);
+  balls.askAlong(route, mesh.nowMs);
+  mesh.run(500);
+  balls.askAlong(route, mesh.nowMs);
+  mesh.run(500);
+  const { ballsAsked } = mesh.nodes[6]!.paths.stats;
+  balls.askAround(route, mesh.nowMs);
+  t.notOk(balls.isGrown, "answers are awaited");
+  mesh.run(500);
+  t.ok(balls.isGrown);
+  t.equal(mesh.nodes[6]!.paths.stats.ballsAsked, ballsAsked + 5, "of 7 and 8: 1, 13, 2, 14, 9");
+  balls.askAround(route, mesh.nowMs);
+  t.equal(mesh.nodes[6]!.paths.stats.ballsAsked, ballsAsked + 5, "and once");
+});
+
 t.test("detours find keys behind three roots that drop everything", async (t) => {
   const graph = randomGraph(60, 60, seeded(4));
   const roots = [3, 17, 42];

@@ -57,6 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
     "router/trust",
     "return (this.verdicts.verify(half,",
     "return true || (this.verdicts.verify(half,",
+    { adversary: "forger" },
   ),
   mutant(
     "the signatures of heartbeats are not checked",
@@ -64,6 +65,7 @@ export const MUTANTS: readonly Mutant[] = [
     "router/trust",
     "return this.verdicts.verify(this.heartbeatMessage(tree, seq), signature, root);",
     "return true;",
+    { adversary: "forger" },
   ),
   mutant(
     "a node takes its own port for its coordinate",

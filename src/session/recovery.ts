@@ -9,11 +9,6 @@ import type { SessionStats } from "./stats.js";
 
 /** A packet is lost when one sent so many later is acknowledged (RFC 9002 6.1.1). */
 const PACKET_THRESHOLD = 3;
-/**
- * The window grows no more while round trips are so much above the least: the kernel's buffers on the way neither mark nor drop, and what
- * is in flight beyond this only waits there.
- */
-const QUEUE_MS_MAX = 60;
 /** Packets that go at a probe timeout, whatever the congestion window says (RFC 9002 6.2.4). */
 const PROBE_PACKETS = 2;
 
@@ -138,11 +133,8 @@ export class Recovery {
       if (this.#congestion.handleCongestion(last.sentMs, nowMs)) this.#stats.congestionEvents++;
     }
     this.#detectLost(nowMs);
-    const { smoothedMs, minMs } = this.rtt;
-    const mayGrow = smoothedMs <= minMs + QUEUE_MS_MAX;
     for (const packet of acked) {
-      if (mayGrow)
-        this.#congestion.handleAcked(packet.sizeBytes, packet.sentMs, packet.inFlightBytes, smoothedMs, nowMs);
+      this.#congestion.handleAcked(packet.sizeBytes, packet.sentMs, packet.inFlightBytes, this.rtt.smoothedMs, nowMs);
       this.#fates.handlePacketAcked(packet);
       this.#pool.give(packet);
     }

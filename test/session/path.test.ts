@@ -47,13 +47,6 @@ t.test("slow start ends before a deep queue is full", async (t) => {
   t.equal(pair.aToB.dropped, 0);
 });
 
-t.test("a queue that neither marks nor drops is not filled for long", async (t) => {
-  const pair = connected({ ...SLOW, latencyMs: 1 });
-  const durationMs = transfer(pair, 20_000_000);
-  t.ok(durationMs < 1.1 * 16_000, `16 s of bytes in ${durationMs} ms`);
-  t.ok(pair.aToB.longestWaitMs < 150, `a queue of ${pair.aToB.longestWaitMs} ms`);
-});
-
 t.test("packets are as large as the way is fast, and none occupies it for long", async (t) => {
   for (const [bytesPerMs, leastBytes, mostBytes] of [
     [125, 1_200, 1_250],

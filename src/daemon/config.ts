@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseClassicName } from "../federation/classic/server-name.js";
 import { EXIT_KEYS_MAX } from "../federation/exit/config.js";
 import type { ExitRules } from "../federation/exit/exit.js";
+import type { GatewayRules } from "../federation/gateway/gateway.js";
 import { type PeerUri, parsePeerUri } from "../link/peer-uri.js";
 import { KEY_BYTES, NETWORK_ID_BYTES_MAX } from "../wire/limits.js";
 import { isServerName, keyToName, NAME_SUFFIX } from "../wire/name.js";
@@ -58,6 +59,7 @@ const domain = text(
   (value) => parseClassicName(value)?.port === undefined && parseClassicName(value.toLowerCase()) !== undefined,
   "a domain like example.org, or an IP address",
 );
+const file = text((value) => value.startsWith("/"), "the path of a file, from /");
 const count = z
   .int({ error: "a whole number" })
   .min(1, { error: "1 or more" })
@@ -192,6 +194,40 @@ export const ConfigSchema = z
       .describe(
         "The way out that this node is to others: they reach classic servers from this machine, by its Internet address.",
       ),
+    gateway: z
+      .strictObject({
+        domain: domain
+          .describe("The domain below which the nodes have their names: `suffix` of their config.")
+          .meta({ examples: ["gateway.example"] }),
+        listen: z
+          .array(hostPort, { error: 'a list of host:port, like ["[::]:443", "[::]:8448"]' })
+          .min(1, { error: "at least one host:port" })
+          .default(["[::]:443", "[::]:8448"])
+          .describe("Addresses to take classic servers on.")
+          .meta({ examples: [["[::]:443", "[::]:8448"]] }),
+        allow: z
+          .array(nodeKey, { error: "a list of names or keys" })
+          .describe("Names or keys of the nodes that classic servers are brought to.")
+          .meta({ examples: [["<52 letters and digits>.gateway.example"]] }),
+      })
+      .optional()
+      .describe(
+        "The way in that this node is to others: it brings servers of the classic federation to them. Unset: none.",
+      ),
+    gateways: z
+      .strictObject({
+        nodes: z
+          .array(nodeKey, { error: "a list of names or keys" })
+          .min(1, { error: "at least one name or key" })
+          .describe("Names or keys of the gateways that may bring classic servers to this node.")
+          .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
+        certificate: file
+          .describe("File of the certificate for the node's name, with those of its authorities, in PEM.")
+          .meta({ examples: ["/etc/pinyon/fullchain.pem"] }),
+        key: file.describe("File of the certificate's key, in PEM.").meta({ examples: ["/etc/pinyon/privkey.pem"] }),
+      })
+      .optional()
+      .describe("The gateways of this node, and what it shows to classic servers. Unset: they cannot reach it."),
     leaf: z
       .boolean({ error: "true or false" })
       .default(false)
@@ -246,9 +282,21 @@ export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | 
   /** Keys of the nodes that let this one out. */
   readonly exits: readonly Uint8Array[];
   readonly exit: ExitRules;
+  readonly gateway: GatewayRules | undefined;
+  /** Undefined: classic servers cannot reach the node. */
+  readonly gateways: GatewaysConfig | undefined;
   readonly metrics: { readonly listen: HostPort | undefined };
   /** Undefined: the node serves no homeserver. */
   readonly homeserver: HomeserverConfig | undefined;
+}
+
+/** How classic servers reach a node. */
+export interface GatewaysConfig {
+  /** Keys in hex. */
+  readonly nodes: ReadonlySet<string>;
+  /** Files in PEM. */
+  readonly certificate: string;
+  readonly key: string;
 }
 
 /** The homeserver beside a node. */
@@ -264,7 +312,7 @@ export interface HomeserverConfig {
 
 /** Reads the texts of a config that `ConfigSchema` has found good. */
 export function resolveConfig(text: ConfigText): Config {
-  const { network, listen, peers, allow, exits, exit, metrics, homeserver, ...rest } = text;
+  const { network, listen, peers, allow, exits, exit, gateway, gateways, metrics, homeserver, ...rest } = text;
   return {
     ...rest,
     network: { id: network.id, secret: network.secret, roots: keySet(network.roots) },
@@ -281,6 +329,12 @@ export function resolveConfig(text: ConfigText): Config {
         bytesPerDay: exit.gigabytesPerDay * 1e9,
       },
     },
+    gateway: gateway && {
+      domain: gateway.domain.toLowerCase(),
+      listen: gateway.listen.map((value) => parseHostPort(value)!),
+      allow: keySet(gateway.allow)!,
+    },
+    gateways: gateways && { ...gateways, nodes: keySet(gateways.nodes)! },
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
     homeserver: homeserver && {
       ...homeserver,

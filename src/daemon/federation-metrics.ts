@@ -19,6 +19,9 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       exitRequests: "What other nodes asked of this one as an exit.",
       exitAnswers: "What of that was done.",
       exitBytes: "Bytes that passed through this exit, both ways.",
+      certificateFailures: "Times that the certificate for classic servers could not be read again.",
+      gatewayConnections: "Connections of classic servers to this gateway.",
+      gatewayAnswers: "Those that passed to a node, and have ended.",
       connectionsRefused: "Connections of the homeserver that were not taken because there were too many.",
       tlsFailures: "TLS handshakes of the homeserver that failed.",
       certificateEvictions: "Certificates for tunnels forgotten because there were too many.",
@@ -39,6 +42,7 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
     }),
     errors("outbound", "Requests of the homeserver answered with an error of this node.", () => read().outboundErrors),
     errors("exit", "What other nodes asked of this exit and was refused, or broke off.", () => read().exitErrors),
+    errors("gateway", "Connections to this gateway that were refused, or broke off.", () => read().gatewayErrors),
     errors("inbound", "Requests of other servers answered with an error of this node.", () => read().inboundErrors),
   ];
 }

@@ -1,11 +1,13 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ExitUse } from "../federation/exit/exit.js";
 import { type ClassicWay, Federation } from "../federation/federation.js";
+import type { CertifiedKey, FrontRules } from "../federation/gateway/classic-front.js";
 import type { FederationOverlay, Timers } from "../federation/overlay.js";
 import { WakeUpStateSchema } from "../federation/wake-ups.js";
 import { writeAtomic } from "./atomic-file.js";
-import type { Config } from "./config.js";
+import type { Config, GatewaysConfig } from "./config.js";
 import { formatEndpoint } from "./endpoint.js";
 import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
 import { KeptFile } from "./kept-file.js";
@@ -41,6 +43,8 @@ export async function openFederation(parts: FederationParts): Promise<Federation
       homeserver,
       classic: classicWay(config),
       exit: config.exit,
+      gateway: config.gateway,
+      front: frontRules(config, name),
       onExitUse,
       keyFolder: join(folder, "keys"),
       caFiles: {
@@ -67,11 +71,35 @@ function classicWay({ classic, exits }: Config): ClassicWay | undefined {
   return { exits: classic === "exit" ? exits : undefined };
 }
 
+function frontRules({ gateways }: Config, name: string): FrontRules | undefined {
+  return gateways && { gateways: gateways.nodes, read: () => readCertificate(gateways, name) };
+}
+
+/** Throws `PINYON_CONFIG` where it is none for this node's name. */
+async function readCertificate({ certificate, key }: GatewaysConfig, name: string): Promise<CertifiedKey> {
+  try {
+    const pem = { certificate: await readFile(certificate, "utf8"), key: await readFile(key, "utf8") };
+    const first = new X509Certificate(pem.certificate);
+    if (first.checkHost(name) === undefined)
+      throw new Error(`it is for ${first.subjectAltName ?? "no name"}, and not for ${name}`);
+    if (!first.checkPrivateKey(createPrivateKey(pem.key))) throw new Error(`${key} is the key of another certificate`);
+    return pem;
+  } catch (error) {
+    const message = `${certificate}: \`gateways.certificate\` cannot be used: ${messageOf(error)}`;
+    throw new PinyonError(ErrorCode.CONFIG, message, { cause: error });
+  }
+}
+
 /** What the system was asked for where an address cannot be listened on. */
 const LISTEN_CALLS: readonly unknown[] = ["listen", "bind", "getaddrinfo"];
 
-function startError(error: unknown, { folder, config: { homeserver } }: FederationParts): PinyonError {
-  const { syscall } = error as { syscall?: unknown };
+function startError(error: unknown, { folder, config: { homeserver, gateway } }: FederationParts): PinyonError {
+  if (error instanceof PinyonError) return error;
+  const { syscall, port } = error as { syscall?: unknown; port?: unknown };
+  const asked = gateway?.listen.find((each) => "port" in each && each.port === port);
+  if (asked !== undefined && LISTEN_CALLS.includes(syscall)) {
+    return listenError(error, formatEndpoint(asked), "gateway.listen");
+  }
   if (homeserver !== undefined && LISTEN_CALLS.includes(syscall)) {
     return listenError(error, formatEndpoint(homeserver.listen), "homeserver.listen");
   }

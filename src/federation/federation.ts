@@ -9,6 +9,8 @@ import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { FederationError } from "./errors.js";
 import { Exit, type ExitRules, type ExitUse, SERVICES_PATH } from "./exit/exit.js";
 import { ExitNetwork } from "./exit/exit-network.js";
+import { ClassicFront, type FrontRules } from "./gateway/classic-front.js";
+import { Gateway, type GatewayRules } from "./gateway/gateway.js";
 import { Homeserver } from "./homeserver.js";
 import { Inbound } from "./inbound.js";
 import { KeyFolder } from "./key-folder.js";
@@ -38,6 +40,10 @@ export interface FederationOptions {
   readonly classic: ClassicWay | undefined;
   /** Whom this node lets out to classic servers. */
   readonly exit: ExitRules;
+  /** The gateway that this node is; undefined: none. */
+  readonly gateway?: GatewayRules | undefined;
+  /** How classic servers come to this node by gateways; undefined: not at all. */
+  readonly front?: FrontRules | undefined;
   /** Told of each use of the exit, once it is over. */
   readonly onExitUse: (use: ExitUse) => void;
   /** The authorities of classic servers' certificates; undefined: those that the platform brings. */
@@ -79,6 +85,8 @@ export class Federation {
   readonly #servers: Servers;
   readonly #network: ClassicNetwork | undefined;
   readonly #exit: Exit;
+  readonly #front: ClassicFront;
+  #gateway: Gateway | undefined;
   readonly #classic: ClassicServers | undefined;
   readonly #reachability: Reachability;
   readonly #wakeUps: WakeUps;
@@ -154,6 +162,8 @@ export class Federation {
     this.#reachability = reachability;
     this.#wakeUps = wakeUps;
     this.#inbound = new Inbound({ name, homeserver: this.homeserver, reachability, wakeUps, stats, timers, onFault });
+    const { front } = options;
+    this.#front = new ClassicFront({ name, rules: front, inbound: this.#inbound, stats, timers });
     this.#outbound = new Outbound({
       name,
       servers: this.#servers,
@@ -181,6 +191,12 @@ export class Federation {
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
   ): void {
+    const { name } = this.#options;
+    const isGateway = headers[":method"] === "CONNECT" && headers[":authority"] === `${name}:443`;
+    if (isGateway) {
+      void this.#front.handle(remote, request);
+      return;
+    }
     const isOutward = headers[":method"] === "CONNECT" || headers[":path"]?.startsWith(SERVICES_PATH);
     const handler = isOutward ? this.#exit : this.#inbound;
     void handler.handle(remote, request, headers, rawHeaders);
@@ -211,10 +227,21 @@ export class Federation {
     this.homeserver?.stop();
     await this.#listener?.close();
     this.#classic?.stop();
+    this.#front.stop();
+    await this.#gateway?.close();
+  }
+
+  /** Where the gateway listens. */
+  gatewayAddresses(): readonly ListenAddress[] {
+    return this.#gateway?.addresses() ?? [];
   }
 
   async #open(): Promise<void> {
-    const { homeserver, caFiles, timers } = this.#options;
+    const { homeserver, caFiles, timers, gateway, overlay } = this.#options;
+    await this.#front.start();
+    if (gateway !== undefined) {
+      this.#gateway = await Gateway.open({ rules: gateway, overlay, stats: this.stats, timers });
+    }
     if (homeserver === undefined) return;
     const { listen, secret } = homeserver;
     const ca = await LocalCa.open(caFiles, this.stats);

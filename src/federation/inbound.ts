@@ -1,9 +1,12 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { isClassicName } from "./classic/server-name.js";
 import { INBOUND_PARTS, INBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
 import { checkRawHeaders, headerValues, passRequestHeaders, passResponseHeaders } from "./headers.js";
 import type { Homeserver } from "./homeserver.js";
+import { http1Question } from "./http1.js";
 import { http2Question } from "./http2.js";
 import type { RemoteNode, Timers } from "./overlay.js";
 import { classify, type PathKind } from "./paths.js";
@@ -27,7 +30,8 @@ export interface InboundOptions {
 /** A request of another server that may go on. */
 interface Incoming {
   readonly kind: PathKind;
-  readonly origin: string;
+  /** The server of the overlay that asks; undefined where it is a classic one. */
+  readonly origin: string | undefined;
   readonly head: RequestHead;
 }
 
@@ -48,14 +52,24 @@ export class Inbound {
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
   ): Promise<void> {
-    const { stats, onFault } = this.#options;
-    const question = http2Question(request);
     const node = Buffer.from(remote.key).toString("hex");
+    const question = http2Question(request);
+    await this.#serve(node, question, () => this.#check(remote, question, headers, rawHeaders));
+  }
+
+  /** A classic server asks, by way of a gateway, `gateway` being its key in hex. Its head is one that `checkRawHeaders` lets pass. */
+  async handleClassic(gateway: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const question = http1Question(request, response);
+    await this.#serve(gateway, question, async () => this.#checkClassic(question, request));
+  }
+
+  async #serve(node: string, question: Question, check: () => Promise<Incoming>): Promise<void> {
+    const { stats, onFault } = this.#options;
     stats.inboundRequests++;
     this.#countOpen(node, 1);
     try {
       if (!this.#hasRoom(node)) throw new FederationError("PINYON_BUSY");
-      await this.#pass(await this.#check(remote, question, headers, rawHeaders), question);
+      await this.#pass(await check(), question);
       stats.inboundAnswers++;
     } catch (thrown) {
       const error = federationErrorOf(thrown);
@@ -104,17 +118,33 @@ export class Inbound {
     return { kind, origin, head: { method, path, headers: passed, hasBody } };
   }
 
+  /** A gateway may bring every origin but those of the overlay, which come by their own sessions: nobody else can prove to be them. */
+  #checkClassic({ hasBody }: Question, { method = "", url: path = "", rawHeaders }: IncomingMessage): Incoming {
+    const { name } = this.#options;
+    const { kind, isSigned } = classify(method, path);
+    if (kind === "wake") throw new FederationError("PINYON_PATH");
+    const values = headerValues(rawHeaders, "authorization");
+    const signatures = isSigned || values.length > 0 ? readXMatrix(values) : [];
+    const origin = signatures[0]?.origin ?? "";
+    if (signatures.length > 0 && !isClassicName(origin)) {
+      throw new FederationError("PINYON_ORIGIN", `${origin} does not come by a gateway`);
+    }
+    requireParties(signatures, origin, name);
+    const passed = { ...passRequestHeaders(rawHeaders), host: name, ...authorizationHeader(signatures) };
+    return { kind, origin: undefined, head: { method, path, headers: passed, hasBody } };
+  }
+
   async #pass({ kind, origin, head }: Incoming, question: Question): Promise<void> {
     const { homeserver, reachability, wakeUps, timers } = this.#options;
     if (homeserver === undefined) throw new FederationError("PINYON_NO_HOMESERVER");
-    if (kind === "wake") {
+    if (kind === "wake" && origin !== undefined) {
       reachability.handleAlive(origin);
       const isTaken = wakeUps.handleAsked(origin);
       question.answer(isTaken ? 202 : 429, {}).end();
       return;
     }
     const status = await exchange(question, homeserver.request(head), passResponseHeaders, timers);
-    if (head.headers["authorization"] === undefined) return;
+    if (head.headers["authorization"] === undefined || origin === undefined) return;
     reachability.handleAlive(origin);
     if (status === 200) wakeUps.noteContact(origin);
     if (status === 200 && kind === "send") wakeUps.handlePaid(origin);

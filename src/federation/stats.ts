@@ -25,6 +25,12 @@ export interface FederationStats {
   exitAnswers: number;
   exitBytes: number;
   readonly exitErrors: Record<FederationCode, number>;
+  /** Connections of classic servers to this gateway, those that passed to a node and ended, and those refused. */
+  gatewayConnections: number;
+  gatewayAnswers: number;
+  /** Times that the certificate that gateways' connections are shown could not be read again. */
+  certificateFailures: number;
+  readonly gatewayErrors: Record<FederationCode, number>;
   /** Connections of the homeserver that were not taken because there were too many. */
   connectionsRefused: number;
   /** TLS handshakes of the homeserver that failed. */
@@ -73,6 +79,10 @@ export function newFederationStats(): FederationStats {
     exitAnswers: 0,
     exitBytes: 0,
     exitErrors: none(),
+    gatewayConnections: 0,
+    gatewayAnswers: 0,
+    certificateFailures: 0,
+    gatewayErrors: none(),
     connectionsRefused: 0,
     tlsFailures: 0,
     certificateEvictions: 0,

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { connect as connectTls } from "node:tls";
 import t, { type Test } from "tap";
 import type { Daemon } from "../../src/daemon/daemon.js";
 import { type Endpoint, formatHttpUrl } from "../../src/daemon/endpoint.js";
@@ -13,6 +14,7 @@ import { readKey } from "../../src/daemon/key-file.js";
 import { configPath } from "../../src/daemon/state-folder.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
+import { TestAuthority } from "../federation/authority.js";
 import { until } from "../link/until.js";
 import { runningDaemon, uriOf } from "./running.js";
 import { tempFolder } from "./temp-folder.js";
@@ -145,6 +147,38 @@ t.test(
     t.equal(node.federation?.stats.outboundErrors.PINYON_CLASSIC_ADDRESS, 1);
     t.equal(await ask(b, exit, { ...b, name: "127.0.0.1:8448" }), 502);
     t.equal(exit.federation?.stats.outboundErrors.PINYON_CLASSIC_NAME, 1, "it asks none for itself");
+  },
+);
+
+t.test(
+  "a gateway brings a classic server to a node through the mesh, and a certificate for another name is told",
+  async (t) => {
+    const [a, b] = [await place(t), await place(t)];
+    const suffix = "gw.example";
+    const name = a.name.replace("pinyon.alt", suffix);
+    const gateway = await start(t, b, "127.0.0.1:0", {
+      gateway: { domain: suffix, listen: ["127.0.0.1:0"], allow: [name] },
+    });
+    const authority = await TestAuthority.make();
+    const [certificate, key] = [join(a.folder, "cert.pem"), join(a.folder, "key.pem")];
+    const install = async (dns: string) => {
+      const made = await authority.certify({ dns: [dns] });
+      writeFileSync(certificate, made.cert);
+      writeFileSync(key, made.key);
+    };
+    const config = { suffix, gateways: { nodes: [b.name], certificate, key }, peers: [uriOf(gateway)] };
+    await t.rejects(start(t, a, "127.0.0.1:0", config), { code: "PINYON_CONFIG", message: /ENOENT/ });
+    await install("other.example");
+    const told = { code: "PINYON_CONFIG", message: /it is for DNS:other\.example, and not for / };
+    await t.rejects(start(t, a, "127.0.0.1:0", config), told);
+    await install(name);
+    const node = await start(t, a, "127.0.0.1:0", config);
+    await until("they are linked", () => node.links.size === 1 && gateway.links.size === 1);
+    const [address] = gateway.federation!.gatewayAddresses() as [{ host: string; port: number }];
+    const secured = connectTls({ ...address, servername: name, ca: authority.certificatePem });
+    await once(secured, "secureConnect");
+    secured.write(`GET /.well-known/matrix/server HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
+    t.match(await text(secured), `{"m.server":"${name}:443"}`);
   },
 );
 

@@ -6,6 +6,8 @@ import { Clock } from "../../src/driver/clock.js";
 import type { MachineNetwork } from "../../src/federation/classic/network.js";
 import { CLOSED, type ExitRules, type ExitUse } from "../../src/federation/exit/exit.js";
 import { type ClassicWay, Federation } from "../../src/federation/federation.js";
+import type { FrontRules } from "../../src/federation/gateway/classic-front.js";
+import type { GatewayRules } from "../../src/federation/gateway/gateway.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
 import type { WakeUpState } from "../../src/federation/wake-ups.js";
@@ -50,6 +52,10 @@ interface Options {
   readonly exit?: ExitRules;
   readonly machine?: MachineNetwork;
   readonly authorities?: readonly string[];
+  readonly gateway?: GatewayRules;
+  readonly seed?: Uint8Array;
+  /** Made for the node's name. */
+  readonly front?: (name: string) => Promise<FrontRules>;
   /** What the node kept from its last run. */
   readonly wakeUps?: WakeUpState;
 }
@@ -65,9 +71,12 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     exit = CLOSED,
     machine,
     authorities,
+    gateway,
+    front,
+    seed: given,
   } = options;
   const { wakeUps = { recent: [], owed: [] } } = options;
-  const node = network.join(suffix);
+  const node = network.join(suffix, given);
   const { name, seed } = node;
   const signer = new Signer(seed, name);
   const asked: IncomingMessage[] = [];
@@ -99,6 +108,8 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     onExitUse: (use) => used.push(use),
     machine,
     authorities,
+    gateway,
+    front: await front?.(name),
     keyFolder,
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
     keptWakeUps: { load: async () => wakeUps, save: () => {}, written: async () => {} },

@@ -1,0 +1,152 @@
+import type { IncomingHttpHeaders } from "node:http2";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { isServerName, nameToKey } from "../../wire/name.js";
+import { awaitClientHello } from "../client-hello.js";
+import { FEDERATION_CODES, FederationError, federationErrorOf } from "../errors.js";
+import { CODE_HEADER } from "../http2.js";
+import { join } from "../join.js";
+import { addressOf, type ListenAddress, listenOn } from "../listen-address.js";
+import type { FederationOverlay, Timers } from "../overlay.js";
+import type { FederationStats } from "../stats.js";
+import { GATEWAY_CONNECTIONS_MAX, GATEWAY_IDLE_MS, GATEWAY_PARTS, GATEWAY_TIMEOUT_MS } from "./config.js";
+
+export interface GatewayRules {
+  /** The domain below which the nodes have their names, in lower case. */
+  readonly domain: string;
+  readonly listen: readonly ListenAddress[];
+  /** Keys in hex of the nodes that classic servers are brought to. */
+  readonly allow: ReadonlySet<string>;
+}
+
+export interface GatewayOptions {
+  readonly rules: GatewayRules;
+  readonly overlay: FederationOverlay;
+  readonly stats: FederationStats;
+  readonly timers: Timers;
+}
+
+/** A fatal alert of TLS: `unrecognized_name` (RFC 6066, section 3; RFC 8446, section 6). */
+const UNKNOWN_NAME = Buffer.from([21, 3, 3, 0, 2, 2, 112]);
+
+/**
+ * Brings classic servers to nodes of the mesh: a connection is for the node whose name its TLS asks for, and passes to it as it is, on a
+ * CONNECT stream. TLS ends at the node, with the node's own certificate: the gateway can neither read nor change what passes.
+ */
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  /** Connections by the key of their node, in hex. */
+  readonly #byNode = new Map<string, number>();
+
+  private constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  /** Listens. Rejects with the system's error; then nothing is left open. */
+  static async open(options: GatewayOptions): Promise<Gateway> {
+    const gateway = new Gateway(options);
+    try {
+      for (const address of options.rules.listen) await gateway.#listen(address);
+    } catch (error) {
+      await gateway.close();
+      throw error;
+    }
+    return gateway;
+  }
+
+  /** Where it listens, in the order of the rules. */
+  addresses(): readonly ListenAddress[] {
+    return this.#servers.map((server, i) => addressOf(server, this.#options.rules.listen[i]!));
+  }
+
+  /** Takes no more and cuts what is open. */
+  async close(): Promise<void> {
+    const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(closed);
+  }
+
+  async #listen(address: ListenAddress): Promise<void> {
+    const { stats } = this.#options;
+    const server = createServer({ noDelay: true, keepAlive: true }, (socket) => void this.#serve(socket));
+    server.maxConnections = GATEWAY_CONNECTIONS_MAX;
+    server.on("drop", () => stats.gatewayErrors.PINYON_BUSY++);
+    await listenOn(server, address);
+    // One that could not be accepted, for want of file descriptors: others can.
+    server.on("error", () => stats.gatewayErrors.PINYON_BUSY++);
+    this.#servers.push(server);
+  }
+
+  async #serve(socket: Socket): Promise<void> {
+    const { stats, timers } = this.#options;
+    stats.gatewayConnections++;
+    this.#sockets.add(socket);
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => this.#sockets.delete(socket));
+    try {
+      if (this.#sockets.size > GATEWAY_CONNECTIONS_MAX) throw new FederationError("PINYON_BUSY");
+      const hello = await awaitClientHello(socket, timers);
+      if (hello === undefined) throw new FederationError("PINYON_GATEWAY_HELLO");
+      const name = this.#nodeName(hello.serverName);
+      await this.#pass(socket, name);
+      stats.gatewayAnswers++;
+    } catch (thrown) {
+      const { code } = federationErrorOf(thrown);
+      stats.gatewayErrors[code]++;
+      if (code === "PINYON_GATEWAY_NAME") socket.end(UNKNOWN_NAME);
+      socket.destroySoon();
+    }
+  }
+
+  /** The name of the node that is asked for. Throws where it is none of this gateway's. */
+  #nodeName(serverName: string | undefined): string {
+    const { domain, allow } = this.#options.rules;
+    const isOurs = serverName !== undefined && isServerName(serverName) && serverName.endsWith(`.${domain}`);
+    const key = isOurs ? nameToKey(serverName)! : undefined;
+    const isDirect = serverName?.indexOf(".") === (serverName?.length ?? 0) - domain.length - 1;
+    if (key === undefined || !isDirect || !allow.has(hex(key)))
+      throw new FederationError("PINYON_GATEWAY_NAME", serverName);
+    return serverName!;
+  }
+
+  async #pass(socket: Socket, name: string): Promise<void> {
+    const node = hex(nameToKey(name)!);
+    const open = (this.#byNode.get(node) ?? 0) + 1;
+    if (open * GATEWAY_PARTS > GATEWAY_CONNECTIONS_MAX - this.#sockets.size) throw new FederationError("PINYON_BUSY");
+    this.#byNode.set(node, open);
+    try {
+      const stream = await this.#connect(name);
+      await join(socket, stream, GATEWAY_IDLE_MS, this.#options.timers);
+    } finally {
+      const left = this.#byNode.get(node)! - 1;
+      if (left === 0) this.#byNode.delete(node);
+      else this.#byNode.set(node, left);
+    }
+  }
+
+  async #connect(name: string): Promise<Duplex> {
+    const remote = await this.#options.overlay.connect(nameToKey(name)!);
+    const stream = remote.request({ ":method": "CONNECT", ":authority": `${name}:443` });
+    return new Promise((resolve, reject) => {
+      const cancel = this.#options.timers.after(GATEWAY_TIMEOUT_MS, () => stream.destroy());
+      stream.on("error", reject);
+      stream.once("close", () => {
+        cancel();
+        reject(new FederationError("PINYON_BODY_BROKEN"));
+      });
+      stream.once("response", (answer: IncomingHttpHeaders & { ":status"?: number }) => {
+        cancel();
+        if (answer[":status"] === 200) return resolve(stream);
+        const code = FEDERATION_CODES.find((each) => each === answer[CODE_HEADER]);
+        reject(new FederationError(code ?? "PINYON_GATEWAY_FORBIDDEN"));
+        stream.destroy();
+      });
+    });
+  }
+}
+
+function hex(key: Uint8Array): string {
+  return Buffer.from(key).toString("hex");
+}

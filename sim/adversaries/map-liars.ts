@@ -57,7 +57,7 @@ export const locatorLiar: Adversary = (host, network, random) => {
 
 /** A place right below the adversary, with an epoch above all others. */
 function falseLocator({ key }: Host, random: Random): SignedLocator {
-  const coordinates = Uint16Array.of(1 + random.below(5), 1 + random.below(5));
+  const coordinates = [1 + random.below(5), 1 + random.below(5)];
   const place = { rootId: key.subarray(0, ID_BYTES), coordinates };
   return { bytes: encodeLocator(EPOCH_HINT_MAX - 1, [place, place, place]), signature: random.bytes(SIGNATURE_BYTES) };
 }

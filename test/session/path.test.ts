@@ -66,12 +66,12 @@ t.test("packets are as large as the way is fast, and none occupies it for long",
   }
 });
 
-t.test("no more is taken ahead than a slow way carries in 10 ms", async (t) => {
+t.test("little is taken ahead of a slow way, however large its window", async (t) => {
   const pair = connected({ ...SLOW, queueBytesMax: 1_000_000 });
   transfer(pair, 1_000_000);
   const { session } = pair.a;
   const taken = session!.write(0, new Uint8Array(1_000_000), pair.nowMs);
-  t.ok(taken <= 12_500 && session!.windowBytes > 50_000, `${taken} bytes of a window of ${session!.windowBytes}`);
+  t.ok(taken <= 25_000 && session!.windowBytes > 50_000, `${taken} bytes of a window of ${session!.windowBytes}`);
 });
 
 t.test("packets are spread over the round trip", async (t) => {

@@ -151,7 +151,9 @@ export class Routes {
     if (fresh.length === 0 || destination.offer !== undefined) return;
     this.stats.routesJoined += fresh.length;
     const { key: target, isForeign } = destination;
-    destination.offer = this.probes.ask({ kind: "offer", target, routes: fresh, isForeign }, nowMs);
+    // What takes three times as long as the present route is no gain.
+    const rttMs = destination.routes[0]?.rttMs ?? 0;
+    destination.offer = this.probes.ask({ kind: "offer", target, routes: fresh, rttMs, isForeign }, nowMs);
   }
 
   /** A relay says that a route ends at it: a hint. False where it is none of ours. */
@@ -280,7 +282,8 @@ export class Routes {
   #checkSpares(destination: Destination, routes: readonly Uint16Array[], nowMs: number): void {
     if (routes.length === 0) return;
     const { key, isForeign } = destination;
-    destination.spares ??= this.probes.ask({ kind: "spares", target: key, routes, isForeign }, nowMs);
+    const rttMs = destination.routes[0]?.rttMs ?? 0;
+    destination.spares ??= this.probes.ask({ kind: "spares", target: key, routes, rttMs, isForeign }, nowMs);
   }
 
   /**
@@ -324,7 +327,8 @@ export class Routes {
     this.#checkSpares(destination, spares, nowMs);
     const isUrgent = spares.length === 0;
     if (!isUrgent && this.locators.get(key) === undefined) return;
-    destination.relocate ??= this.probes.ask({ kind: "relocate", target: key, isUrgent, isForeign }, nowMs);
+    const rttMs = destination.routes[0]?.rttMs ?? 0;
+    destination.relocate ??= this.probes.ask({ kind: "relocate", target: key, isUrgent, rttMs, isForeign }, nowMs);
   }
 
   #newRoute(destination: Destination, ports: Uint16Array, foundBy: FoundBy): Route {

@@ -114,6 +114,19 @@ t.test("what the map offers is probed, and taken where it is better", async (t) 
   t.ok(paths.stats.routesJoined <= 4 * 39, "four candidates a target");
 });
 
+t.test("a way that takes longer than half a second there and back is taken as well", async (t) => {
+  const mesh = new StaticMesh(ring(8), { roots: [6, 6, 6] });
+  for (const wires of mesh.wires) for (const [port, wire] of wires) wires.set(port, { ...wire, delayMs: 90 });
+  const { paths } = mesh.nodes[0]!;
+  paths.findRoute(mesh.key(3), undefined, mesh.nowMs);
+  mesh.run(2_000);
+  t.equal(paths.route(mesh.key(3))!.ports.length, 5, "by the root");
+  grow(mesh, 0, 8);
+  paths.join(mesh.key(3), mesh.nowMs);
+  mesh.run(2_000);
+  t.equal(paths.route(mesh.key(3))!.ports.length, 3, "the short way, 540 ms");
+});
+
 t.test("the nodes of a route that trees found come onto the map", async (t) => {
   const mesh = new StaticMesh(line(8));
   const { paths } = mesh.nodes[0]!;

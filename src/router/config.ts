@@ -29,6 +29,9 @@ export interface TreeConfig {
   readonly batchMs: number;
   /** A key that was lost with its link is kept upwards this long, in case it comes back elsewhere. */
   readonly lostKeyMs: number;
+  /** Entries that a parent refused are offered to it again after this long, then after twice as long each time, up to the larger. */
+  readonly offerMs: number;
+  readonly offerMaxMs: number;
   /** Keys that one child may register: 250 bytes each, and 120 more where a parent is told of them. */
   readonly childKeysMax: number;
   /** Keys in the sets of one subtree table, those below two children twice: so 25 MB a tree at most, 37 MB where a parent is told. */
@@ -66,6 +69,8 @@ export const TREE_DEFAULTS: TreeConfig = {
   attachMs: 300,
   batchMs: 30,
   lostKeyMs: 3_000,
+  offerMs: 5_000,
+  offerMaxMs: 300_000,
   childKeysMax: 50_000,
   treeKeysMax: 100_000,
   waitingEntriesMax: 8_192,

@@ -7,7 +7,7 @@ import { proofEpoch } from "./entry.js";
  *
  *   0  206  the proof as it came, a REG entry: the parent's key, then the edge, which begins with the key itself
  * 206    2  the child's port
- * 208    1  1: this is the entry of its key that counts, 2: it is cut off
+ * 208    1  1: this is the entry of its key that counts, 2: it is cut off, 4: the parent refused it
  * 209    6  its turn among all that came; of two the higher came last
  */
 const ID_AT = KEY_BYTES;
@@ -17,6 +17,7 @@ const TURN_AT = FLAGS_AT + 1;
 const ROW_BYTES = TURN_AT + 6;
 const COUNTS = 1;
 const CUT = 2;
+const REFUSED = 4;
 /** A table grows by an eighth, and by no fewer rows than this. */
 const GROWTH_MIN = 4;
 
@@ -128,6 +129,14 @@ export class KeyTable {
     this.#setFlag(row, CUT, isCut);
   }
 
+  isRefused(row: number): boolean {
+    return (this.#rows[row * ROW_BYTES + FLAGS_AT]! & REFUSED) !== 0;
+  }
+
+  setRefused(row: number, isRefused: boolean): void {
+    this.#setFlag(row, REFUSED, isRefused);
+  }
+
   #setFlag(row: number, flag: number, isSet: boolean): void {
     const at = row * ROW_BYTES + FLAGS_AT;
     this.#rows[at] = isSet ? this.#rows[at]! | flag : this.#rows[at]! & ~flag;
@@ -148,11 +157,24 @@ export class KeyTable {
 
   // Changes
 
+  /** No row is refused any more; gives the ids of those that were and count. */
+  takeRefused(): string[] {
+    const ids: string[] = [];
+    for (let i = 0; i < this.#length; i++) {
+      const row = this.#order[i]!;
+      if (!this.isRefused(row)) continue;
+      this.setRefused(row, false);
+      if (this.counts(row)) ids.push(this.id(row));
+    }
+    return ids;
+  }
+
   /** Adds a row that neither counts nor is cut off, or gives the child's row for this key a new proof. It came last. */
   put(proof: Uint8Array, port: number): number {
     let row = this.find(proof, ID_AT, port);
     if (row < 0) row = this.#add(proof);
     const at = row * ROW_BYTES;
+    if (this.epoch(row) !== proofEpoch(proof)) this.setRefused(row, false);
     this.#rows.set(proof, at);
     writeUint16(this.#rows, at + PORT_AT, port);
     writeUint48(this.#rows, at + TURN_AT, ++this.#turns);

@@ -161,15 +161,21 @@ export class Registrar {
 
   /**
    * The parent refused an entry. A stale one goes, and whoever it is about hears of it; the epoch is the parent's word, so it counts
-   * within the bound of hints. What is refused for want of room, or for want of its own parent, stays here.
+   * within the bound of hints. What is refused for want of room, or for want of its own parent, stays here and is offered again.
    */
   handleRefusal(parentPort: number, refused: RegRefused, nowMs: number): void {
-    if (refused.reason !== RegRefusal.STALE || refused.epoch > EPOCH_HINT_MAX) return;
+    const isStale = refused.reason === RegRefusal.STALE;
+    if (isStale && refused.epoch > EPOCH_HINT_MAX) return;
     if (!this.#intakeOf(parentPort, nowMs).refusals.take(nowMs)) {
       this.stats.refusalsIgnored++;
       return;
     }
-    const port = this.subtrees[refused.tree]!.handleStale(refused.id, refused.epoch, nowMs);
+    const subtree = this.subtrees[refused.tree]!;
+    if (!isStale) {
+      subtree.upward.handleRefused(refused, nowMs);
+      return;
+    }
+    const port = subtree.handleStale(refused.id, refused.epoch, nowMs);
     if (port !== 0) this.send(port, REG_REFUSED.encode(refused));
   }
 }

@@ -299,8 +299,9 @@ export class Trees implements RoutingView {
   #handleRegRefused(link: LinkState, refused: RegRefused, nowMs: number): undefined {
     if (this.subtrees[refused.tree]!.upward.parentPort !== link.peer.port) return;
     this.options.stats.regRefusals++;
-    if (toHex(refused.id) !== idOf(this.key)) this.#registrar.handleRefusal(link.peer.port, refused, nowMs);
-    else if (refused.reason === RegRefusal.STALE) this.trees[refused.tree]!.handleOwnEpoch(refused.epoch, nowMs);
+    const isOwnEpoch = refused.reason === RegRefusal.STALE && toHex(refused.id) === idOf(this.key);
+    if (isOwnEpoch) this.trees[refused.tree]!.handleOwnEpoch(refused.epoch, nowMs);
+    else this.#registrar.handleRefusal(link.peer.port, refused, nowMs);
   }
 
   // Time

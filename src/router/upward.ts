@@ -1,8 +1,9 @@
 import type { Budget } from "../wire/budget.js";
-import { REG, RegOp } from "../wire/control.js";
+import { toHex } from "../wire/bytes.js";
+import { REG, RegOp, RegRefusal, type RegRefused } from "../wire/control.js";
 import { REG_ENTRIES_MAX, TREE_DEPTH_MAX } from "../wire/limits.js";
 import type { TreeConfig } from "./config.js";
-import { idBytes } from "./entry.js";
+import { idBytes, proofEpoch } from "./entry.js";
 import type { KeyTable } from "./key-table.js";
 
 /** The parent to attach to, this node's own entry below it, and when. */
@@ -19,6 +20,9 @@ const UNSURE = -1;
  * What this node tells its parent of the keys below it, by REG: on attaching the whole table, then only what differs from what the
  * parent was told. Additions go together a moment after the first, each after the entry of its own parent; deletions likewise.
  *
+ * What it refused for want of room, or of its own parent, is offered to it again after a pause that grows. A refused row bears a flag
+ * in the table, and while none does there is no pause.
+ *
  * A parent keeps what it was told until this node attaches to another: so nobody below is out of reach in between.
  */
 export class Upward {
@@ -32,6 +36,15 @@ export class Upward {
   #changesMs = Number.POSITIVE_INFINITY;
   /** Among `changed` are ids whose own parent has yet to be told. */
   #isWaiting = false;
+  /** This node's own entry, as the parent was told. */
+  #ownProof: Uint8Array | undefined;
+  #isOwnRefused = false;
+  /** Refusals since the last offer: with as many as a parent tells at once, there may be more that it did not tell. */
+  #refusals = 0;
+  /** When the refused entries are offered again, the pause before that, and when they were offered last. */
+  #offerMs = Number.POSITIVE_INFINITY;
+  #pauseMs = 0;
+  #offeredMs = Number.NEGATIVE_INFINITY;
 
   /** `budget` counts the entries that go up: as fast as a parent with the same limits has them checked. */
   constructor(
@@ -72,6 +85,7 @@ export class Upward {
   handleChange(id: string, tellMs: number): void {
     if (this.#parentPort === 0) return;
     const row = this.table.countingOf(id);
+    if (row >= 0 && this.table.isRefused(row)) return;
     if ((row < 0 ? undefined : this.table.epoch(row)) === this.#told.get(id)) {
       this.#changed.delete(id);
       if (row >= 0 && this.#isWaiting) this.#changesMs = Math.min(this.#changesMs, tellMs);
@@ -81,6 +95,49 @@ export class Upward {
   /** Whether the parent holds the entry for `id` is not certain: if it stays, it is told anew. */
   handleDoubt(id: string): void {
     if (this.#told.has(id)) this.#told.set(id, UNSURE);
+  }
+
+  /** The parent did not take an entry that it was told, as FULL or DETACHED. */
+  handleRefused({ id: bytes, reason, epoch }: RegRefused, nowMs: number): void {
+    const id = toHex(bytes);
+    if (id === this.ownId) {
+      if (this.#ownProof === undefined || proofEpoch(this.#ownProof) !== epoch) return;
+      this.#isOwnRefused = true;
+    } else {
+      if (this.#told.get(id) !== epoch) return;
+      // A detached one may stand there with an older epoch.
+      if (reason === RegRefusal.FULL) this.#told.delete(id);
+      else this.#told.set(id, UNSURE);
+      const row = this.table.countingOf(id);
+      if (row >= 0 && this.table.epoch(row) === epoch) this.table.setRefused(row, true);
+    }
+    this.#refusals++;
+    if (this.#offerMs !== Number.POSITIVE_INFINITY) return;
+    const { offerMs, offerMaxMs } = this.config;
+    const isAgain = nowMs < this.#offeredMs + offerMaxMs;
+    this.#pauseMs = isAgain ? Math.min(2 * this.#pauseMs, offerMaxMs) : offerMs;
+    this.#offerMs = nowMs + this.#pauseMs;
+  }
+
+  /** What was refused goes up again, and all where refusals may have gone untold. */
+  #offer(nowMs: number): void {
+    const isWhole = this.#isOwnRefused || this.#refusals >= this.config.refusalsBurst;
+    const isOwnRefused = this.#isOwnRefused;
+    const refused = this.table.takeRefused();
+    this.#clearRefusals();
+    this.#offeredMs = nowMs;
+    for (const id of isWhole ? this.table.ids() : refused) {
+      this.handleDoubt(id);
+      this.#change(id, nowMs);
+    }
+    if (isOwnRefused) this.#transmit(RegOp.UPDATE, [], [this.#ownProof!]);
+    this.#update(nowMs);
+  }
+
+  #clearRefusals(): void {
+    this.#isOwnRefused = false;
+    this.#refusals = 0;
+    this.#offerMs = Number.POSITIVE_INFINITY;
   }
 
   #change(id: string, tellMs: number): void {
@@ -94,6 +151,9 @@ export class Upward {
   }
 
   #forget(): void {
+    if (this.#offerMs !== Number.POSITIVE_INFINITY) this.table.takeRefused();
+    this.#clearRefusals();
+    this.#ownProof = undefined;
     this.#parentPort = 0;
     this.#told.clear();
     this.#changed.clear();
@@ -102,19 +162,24 @@ export class Upward {
 
   handleTimeout(nowMs: number): void {
     if (this.#next !== undefined && nowMs >= this.#next.attachMs) this.#attach(this.#next, nowMs);
+    else if (nowMs >= this.#offerMs) this.#offer(nowMs);
     else if (nowMs >= this.#changesMs) this.#update(nowMs);
   }
 
   pollTimeout(): number {
-    return Math.min(this.#next?.attachMs ?? Number.POSITIVE_INFINITY, this.#changesMs);
+    return Math.min(this.#next?.attachMs ?? Number.POSITIVE_INFINITY, this.#changesMs, this.#offerMs);
   }
 
   /** The whole set, this node's own edge first. */
   #attach({ port, proof }: NextParent, nowMs: number): void {
     this.#next = undefined;
-    if (port !== this.#parentPort) this.#leave();
+    if (port !== this.#parentPort) {
+      this.#leave();
+      this.#offeredMs = Number.NEGATIVE_INFINITY;
+    }
     this.#forget();
     this.#parentPort = port;
+    this.#ownProof = proof;
     for (const id of this.table.ids()) this.#change(id, nowMs);
     this.#transmit(RegOp.ATTACH, [], [proof, ...this.#takeAdditions(nowMs)]);
     this.#refreshChangesMs(nowMs);
@@ -156,7 +221,7 @@ export class Upward {
       const { table } = this;
       const row = table.countingOf(id);
       if (row < 0) return false;
-      if (!this.#changed.delete(id)) return this.#told.has(id);
+      if (!this.#changed.delete(id)) return (this.#told.get(id) ?? UNSURE) !== UNSURE;
       if (table.port(row) === this.#parentPort) return false;
       const parentId = table.parentId(row);
       if (parentId !== this.ownId && (depth === TREE_DEPTH_MAX || !take(parentId, depth + 1))) {
@@ -165,6 +230,7 @@ export class Upward {
         return false;
       }
       this.#told.set(id, table.epoch(row));
+      table.setRefused(row, false);
       proofs.push(table.proof(row));
       return true;
     };

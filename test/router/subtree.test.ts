@@ -332,6 +332,83 @@ t.test("an entry needs a place: below its child, with an epoch that is not older
   t.same(table.update(3, 3, [entry(9, 10, 1)]), [], "and room again");
 });
 
+/** A table below a parent that has room for four keys a child. */
+function crowded(): { table: Table; parent: Table; deliver: (nowMs: number) => number } {
+  const table = new Table(1);
+  const parent = new Table(90, { ...CONFIG, childKeysMax: 4 });
+  table.attach(2, 2, [entry(1, 2, 1), entry(2, 10, 1), entry(2, 11, 1)]);
+  table.attach(3, 3, [entry(1, 3, 1), entry(3, 20, 1), entry(20, 21, 1)]);
+  table.subtree.upward.handleParent(9, entry(90, 1, 50), 0);
+  // Gives how many entries went up until then.
+  const deliver = (nowMs: number) => {
+    let offered = 0;
+    table.runTo(nowMs);
+    for (const { reg } of table.sent.splice(0)) {
+      offered += reg.adds.length;
+      if (reg.op === RegOp.ATTACH) parent.subtree.handleAttach(1, nowMs);
+      for (const id of reg.dels) parent.subtree.handleDel(1, id, nowMs);
+      for (const proof of reg.adds) {
+        const refused = parent.subtree.check(1, idOf(keyOf(1)), proof);
+        if (refused === undefined) parent.subtree.handleAdd(1, proof, nowMs);
+        else table.subtree.upward.handleRefused({ tree: 0, id: proof.slice(32, 40), ...refused }, nowMs);
+      }
+    }
+    return offered;
+  };
+  return { table, parent, deliver };
+}
+
+t.test("what a full parent refused is offered again, and taken once there is room", async (t) => {
+  const { table, parent, deliver } = crowded();
+  t.equal(deliver(1_000), 7);
+  t.equal(parent.subtree.sizeOf(1), 4);
+  table.update(2, 2, [], [10, 11], 1_000);
+  table.subtree.handleDetach(2, 1_000);
+  deliver(2_000);
+  deliver(1_000 + CONFIG.offerMs);
+  t.same(
+    [3, 20, 21].map((name) => parent.portOf(name)),
+    [1, 1, 1],
+  );
+  t.same(
+    [2, 10, 11].map((name) => parent.portOf(name)),
+    [0, 0, 0],
+  );
+  t.equal(table.subtree.upward.pollTimeout(), Number.POSITIVE_INFINITY, "nothing is due any more");
+});
+
+t.test("a parent that refuses for ever costs an offer a pause, and the pause grows", async (t) => {
+  const { table, deliver } = crowded();
+  deliver(1_000);
+  let offers = 0;
+  let most = 0;
+  for (let ms = 1_100; ms <= 3_600_000; ms += 100) {
+    const offered = deliver(ms);
+    if (offered > 0) offers++;
+    most = Math.max(most, offered);
+    if (ms % 1_000 === 0) table.update(3, 3, [entry(20, 21, 1)], [], ms);
+  }
+  t.ok(offers >= 15 && offers <= 20, `${offers} offers in an hour`);
+  t.equal(most, 3, "what was refused, and no more");
+});
+
+t.test("a refusal of what was not told, or was told anew, has no consequence", async (t) => {
+  const { table } = crowded();
+  table.runTo(1_000);
+  const { upward } = table.subtree;
+  for (const [name, epoch] of [
+    [10, 9],
+    [77, 1],
+    [1, 49],
+  ] as const)
+    upward.handleRefused({ tree: 0, id: keyOf(name).slice(0, 8), reason: RegRefusal.FULL, epoch }, 1_000);
+  t.equal(upward.pollTimeout(), Number.POSITIVE_INFINITY);
+  upward.handleRefused({ tree: 0, id: keyOf(1).slice(0, 8), reason: RegRefusal.FULL, epoch: 50 }, 1_000);
+  table.sent.length = 0;
+  table.runTo(1_000 + CONFIG.offerMs);
+  t.same(names(table.sent.flatMap(({ reg }) => reg.adds)), [1, 2, 3, 10, 20, 11, 21], "its own entry, then all");
+});
+
 t.test("the same keys below many children count for each of them", async (t) => {
   const table = new Table(1, { ...CONFIG, treeKeysMax: 20 });
   let refused = 0;

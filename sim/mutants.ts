@@ -182,8 +182,8 @@ export const MUTANTS: readonly Mutant[] = [
     "a child registers as many keys as it likes",
     "tables",
     "router/subtree",
-    "if (isFull && !entries.has(id))",
-    "if (false && isFull && !entries.has(id))",
+    "if (isFull && table.find(child, 0, port) < 0)",
+    "if (false && isFull && table.find(child, 0, port) < 0)",
     { adversary: "child-inventor" },
   ),
   mutant(
@@ -227,8 +227,8 @@ export const MUTANTS: readonly Mutant[] = [
     "a silent node is asked for its record without end",
     "idle-traffic",
     "router/balls",
-    "(this.#silent.get(id) ?? 0) <= nowMs",
-    "true",
+    "return (this.#silent.get(id) ?? 0) <= nowMs && this.map.get(id, nowMs) === undefined;",
+    "return this.map.get(id, nowMs) === undefined;",
   ),
   mutant("a route counts as used for ever", "idle-traffic", "router/path-config", "usedMs: 10_000", "usedMs: 1e9"),
 ];

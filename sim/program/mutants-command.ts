@@ -62,7 +62,7 @@ function row({ mutant, seed, others }: Outcome): string {
   return `${mutant.name.padEnd(54)} ${mutant.caughtBy.padEnd(13)} ${by.padEnd(10)}${also}`;
 }
 
-/** Runs seeds on the mutant until its checker complains. */
+/** Runs seeds on the mutant until its checker complains. Throws where none ran: a fault that was not put in was not missed. */
 async function hunt(mutant: Mutant, seeds: readonly number[]): Promise<Outcome> {
   const args = ["--import", here("mutant-register.js"), here("main.js"), "fuzz", "--json", "--keep-going"];
   const swarm = ["--swarm", textOf(mutant.swarm)];
@@ -72,7 +72,9 @@ async function hunt(mutant: Mutant, seeds: readonly number[]): Promise<Outcome> 
   });
   const others = new Set<string>();
   let found: number | undefined;
+  let isRun = false;
   for await (const line of createInterface({ input: child.stdout })) {
+    isRun = true;
     if (found !== undefined) continue;
     const { seed, failed } = JSON.parse(line) as FuzzResult;
     for (const name of failed) if (name !== mutant.caughtBy) others.add(name);
@@ -80,6 +82,7 @@ async function hunt(mutant: Mutant, seeds: readonly number[]): Promise<Outcome> 
     found = seed;
     child.kill();
   }
+  if (!isRun) throw new Error(`no seed ran with the fault "${mutant.name}": the lines above say why`);
   return { mutant, seed: found, others: [...others] };
 }
 

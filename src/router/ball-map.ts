@@ -86,7 +86,7 @@ export class BallMap {
     for (let at = edge.take(); at !== undefined; at = edge.take()) {
       if (at.cost > least.get(at.id)!) continue;
       found.push(at);
-      if (found.length === nodesMax || until?.(at.id) === true) break;
+      if (found.length >= nodesMax || until?.(at.id) === true) break;
       const record = this.get(at.id, nowMs);
       if (record === undefined || at.hops >= HOPS_MAX) continue;
       for (const { id, port, delayMs } of record.links) {

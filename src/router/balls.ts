@@ -179,8 +179,7 @@ export class Balls implements RouteMap, Detours {
     const asked = new Set<string>();
     for (const [i, at] of this.map.trace(ports, nowMs).nodes.entries())
       for (const { id, port } of this.map.get(at, nowMs)?.links ?? []) {
-        const isMissing = this.map.get(id, nowMs) === undefined && (this.#silent.get(id) ?? 0) <= nowMs;
-        if (!isMissing || asked.has(id)) continue;
+        if (!this.#isMissing(id, nowMs) || asked.has(id)) continue;
         asked.add(id);
         this.#ask(Uint16Array.of(...ports.subarray(0, i + 1), port), id, nowMs);
       }
@@ -225,11 +224,14 @@ export class Balls implements RouteMap, Detours {
   /** Asks the nearest nodes whose records are missing, some at a time. */
   #grow(nowMs: number): void {
     const waypoints = this.map.survey(this.#ownRecord().id, nowMs, { nodesMax: this.#size });
-    const missing = waypoints.filter(
-      ({ id, hops }) => hops > 0 && this.map.get(id, nowMs) === undefined && (this.#silent.get(id) ?? 0) <= nowMs,
-    );
+    const missing = waypoints.filter(({ id, hops }) => hops > 0 && this.#isMissing(id, nowMs));
     for (const waypoint of missing.slice(0, WAVE)) this.#ask(routeTo(waypoint).ports, waypoint.id, nowMs);
     this.#isGrown = this.#asked.size === 0;
+  }
+
+  /** Its record is not known, and it did not fail to give it just now. */
+  #isMissing(id: string, nowMs: number): boolean {
+    return (this.#silent.get(id) ?? 0) <= nowMs && this.map.get(id, nowMs) === undefined;
   }
 
   #ask(route: Uint16Array, id: string | undefined, nowMs: number): void {

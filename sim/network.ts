@@ -11,9 +11,9 @@ import { grindIdentity } from "./grind.js";
 import { Host, type HostHooks } from "./host.js";
 import { type LinkModel, SimLink, type Station } from "./link.js";
 import { NETWORK_ID } from "./network-id.js";
+import { quickName } from "./quick-name.js";
 import { Random } from "./random.js";
 import { Schedule } from "./schedule.js";
-import { KnownSignatures, quickName } from "./signatures.js";
 import type { Watcher } from "./watcher.js";
 
 export interface NetworkOptions {
@@ -48,7 +48,7 @@ export interface Question<E> {
 /**
  * Nodes in virtual time: real ones, over links with delay, rate and finite buffers, that can be cut, reset, stopped and crashed. All
  * that happens follows from the seed: the same seed gives the same `hash`. The nodes share one cache of verdicts, so that each
- * signature is checked once, and not at all where one of them made it.
+ * signature is checked once.
  */
 export class Network {
   readonly graph: Graph;
@@ -62,7 +62,6 @@ export class Network {
   /** One for each edge of the graph, in its order. */
   readonly diallers: readonly Dialler[];
   readonly #options: NetworkOptions;
-  readonly #crypto: Crypto;
   readonly #model: LinkModel;
   readonly #models: LinkModel[] = [];
   #linkCount = 0;
@@ -78,8 +77,7 @@ export class Network {
     this.#model = { ...LINK, ...options.link };
     this.random = new Random(seed);
     const max = Math.max(VERDICTS_MIN, VERDICTS_PER_NODE * graph.nodes);
-    this.#crypto = new KnownSignatures(crypto, max);
-    this.verdicts = new VerdictCache(this.#crypto, { max, nameOf: quickName });
+    this.verdicts = new VerdictCache(crypto, { max, nameOf: quickName });
     const hooks = this.#hooks();
     this.hosts = Array.from({ length: graph.nodes }, (_, index) => this.#makeHost(index, hooks));
     this.#byHost = this.hosts.map(() => []);
@@ -321,8 +319,7 @@ export class Network {
   }
 
   #makeHost(index: number, hooks: HostHooks): Host {
-    const { node, config } = this.#options;
-    const crypto = this.#crypto;
+    const { crypto, node, config } = this.#options;
     const random = this.random.fork();
     const tree = this.#options.ground?.indexOf(index) ?? -1;
     const identity =

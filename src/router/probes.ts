@@ -16,7 +16,8 @@ import type { FoundBy } from "./route.js";
 export interface Question {
   /**
    * find: where is the key, by locator first, or at once by every means where `isUrgent`. check: does the route in use, which is the
-   * only one of `routes`, lead there; spares: which others do; offer: which of those that the map has. relocate: is there a better way by its locator, or where `isUrgent` any other.
+   * only one of `routes`, lead there; spares: which others do; offer: which of those that the map has. relocate: is there a better way
+   * by its locator, or where `isUrgent` any other.
    * request: a check for the user, whose answer is an event.
    */
   readonly kind: "find" | "check" | "spares" | "offer" | "relocate" | "request";

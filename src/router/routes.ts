@@ -74,9 +74,9 @@ export class Routes {
     return this.#destinations.size;
   }
 
-  /** All destinations, the one needed last first. */
-  *destinations(): Iterable<Destination> {
-    for (const destination of this.#destinations.values()) if (destination !== undefined) yield destination;
+  /** All destinations, the most recently needed first. */
+  destinations(): Destination[] {
+    return this.#destinations.values().reverse();
   }
 
   /** A confirmed route beside the best one. */

@@ -2,7 +2,7 @@ import t from "tap";
 import { until } from "../link/until.js";
 import { PROFILE } from "./attacking.js";
 import { TestAuthority } from "./authority.js";
-import { answers, classicPlace } from "./classic-place.js";
+import { answers, classicPlace, passBodies } from "./classic-place.js";
 import { delegates, dnsError, type Reached, TestInternet } from "./internet.js";
 import { TestNetwork } from "./network.js";
 import { VERSION } from "./raw-node.js";
@@ -108,18 +108,7 @@ t.test("what a node refuses to others it refuses to classic servers", async (t) 
 
 t.test("bodies of 20 MB pass both ways, and connections are used again", async (t) => {
   const { internet, server } = await classicPlace(t);
-  internet.host("a.example", "8.0.0.1");
-  const chunk = Buffer.alloc(100_000, "x");
-  const reached = await internet.server("8.0.0.1", 8448, { dns: ["a.example"] }, (request, response) => {
-    if (request.method === "GET") response.end(Buffer.concat([...repeat(chunk, 200)]));
-    else request.pipe(response);
-  });
-  const media = "/_matrix/federation/v1/media/download/abc";
-  t.equal((await ask(server, "a.example", { path: media })).body.length, 20_000_000);
-  const body = { text: "y".repeat(20_000_000) };
-  const sent = await ask(server, "a.example", { method: "PUT", path: "/_matrix/federation/v1/send/2", body });
-  t.equal(sent.body.length, 20_000_011);
-  t.same([reached.length, new Set(reached.map(({ connection }) => connection)).size], [2, 1]);
+  await passBodies(t, internet, server);
   t.equal(server.federation.stats.classicConnections, 1);
   await mustSettle(t, server.node.network, [server]);
 });

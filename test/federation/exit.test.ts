@@ -11,11 +11,11 @@ import { VirtualTimers } from "../link/timers.js";
 import { until } from "../link/until.js";
 import { PROFILE } from "./attacking.js";
 import { TestAuthority } from "./authority.js";
-import { answers } from "./classic-place.js";
+import { answers, passBodies } from "./classic-place.js";
 import { clientHello } from "./hellos.js";
 import { delegates, TestInternet } from "./internet.js";
 import { TestNetwork, type TestNode } from "./network.js";
-import { ask, codeOf, repeat, startServer, type TestServer } from "./server.js";
+import { ask, codeOf, startServer, type TestServer } from "./server.js";
 import { mustSettle } from "./settling.js";
 
 /*
@@ -117,18 +117,7 @@ t.test("a server without Internet finds and reaches classic ones by an exit, wit
 
 t.test("bodies of 20 MB pass through an exit both ways, and a connection is used again", async (t) => {
   const { internet, server, network } = await place(t);
-  internet.host("a.example", "8.0.0.2");
-  const chunk = Buffer.alloc(100_000, "x");
-  const reached = await internet.server("8.0.0.2", 8448, { dns: ["a.example"] }, (request, response) => {
-    if (request.method === "GET") response.end(Buffer.concat([...repeat(chunk, 200)]));
-    else request.pipe(response);
-  });
-  const media = "/_matrix/federation/v1/media/download/abc";
-  t.equal((await ask(server, "a.example", { path: media })).body.length, 20_000_000);
-  const body = { text: "y".repeat(20_000_000) };
-  const sent = await ask(server, "a.example", { method: "PUT", path: "/_matrix/federation/v1/send/2", body });
-  t.equal(sent.body.length, 20_000_011);
-  t.same([reached.length, new Set(reached.map(({ connection }) => connection)).size], [2, 1]);
+  await passBodies(t, internet, server);
   await server.federation.stop();
   await mustSettle(t, network, [server]);
 });

@@ -6,7 +6,7 @@ import { answers, classicPlace, passBodies } from "./classic-place.js";
 import { delegates, dnsError, type Reached, TestInternet } from "./internet.js";
 import { TestNetwork } from "./network.js";
 import { VERSION } from "./raw-node.js";
-import { ask, codeOf, giveJson, repeat, startServer } from "./server.js";
+import { ask, codeOf, giveJson, startServer } from "./server.js";
 import { mustSettle } from "./settling.js";
 
 /*

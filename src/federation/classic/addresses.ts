@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { BlockList, isIP } from "node:net";
 
 /** Why no connection is made to an address. */
 export type AddressRefusal =
@@ -59,56 +59,34 @@ const IPV6: readonly Range[] = [
 /** All that is given out for hosts of the Internet (RFC 4291, section 2.4): what lies outside is nothing. */
 const GLOBAL: Range = ["2000::", 3, "reserved"];
 
+const listOf = (family: "ipv4" | "ipv6", [network, prefixBits]: Range): BlockList => {
+  const list = new BlockList();
+  list.addSubnet(network, prefixBits, family);
+  return list;
+};
+const ipv4 = IPV4.map((range) => [listOf("ipv4", range), range[2]] as const);
+const ipv6 = IPV6.map((range) => [listOf("ipv6", range), range[2]] as const);
+const global = listOf("ipv6", GLOBAL);
+
 /**
  * Why no connection may be made to `address` on the word of others, such as a name that anybody can have DNS say anything about; undefined
  * where it is a host of the public Internet and none of `own`, which are in any of their forms.
  */
 export function refusalOf(address: string, own: Iterable<string> = []): AddressRefusal | undefined {
-  const bytes = addressBytes(address);
-  if (bytes === undefined) return "not an address";
-  const special = (bytes.length === 4 ? IPV4 : IPV6).find((range) => isIn(bytes, range));
-  if (special !== undefined) return special[2];
-  if (bytes.length === 16 && !isIn(bytes, GLOBAL)) return GLOBAL[2];
+  if (!isAddress(address)) return "not an address";
+  const family = familyOf(address);
+  const special = (family === "ipv4" ? ipv4 : ipv6).find(([list]) => list.check(address, family));
+  if (special !== undefined) return special[1];
+  if (family === "ipv6" && !global.check(address, family)) return GLOBAL[2];
+  const ours = new BlockList();
   for (const each of own) {
-    const ours = addressBytes(each.replace(/%.*$/, ""));
-    if (ours !== undefined && isSame(ours, bytes)) return "this node's own";
+    const bare = each.replace(/%.*$/, "");
+    if (isAddress(bare)) ours.addAddress(bare, familyOf(bare));
   }
-  return undefined;
+  return ours.check(address, family) ? "this node's own" : undefined;
 }
 
-/** The 4 or 16 bytes of an address; undefined for what is none, and for one with a zone, which means this machine's networks. */
-export function addressBytes(address: string): Uint8Array | undefined {
-  if (isIPv4(address)) return Uint8Array.from(address.split("."), Number);
-  if (!isIPv6(address) || address.includes("%")) return undefined;
-  const [head = "", tail] = address.split("::");
-  const first = groupsOf(head);
-  const last = groupsOf(tail ?? "");
-  const bytes = new Uint8Array(16);
-  bytes.set(first);
-  if (tail !== undefined) bytes.set(last, 16 - last.length);
-  return bytes;
-}
+/** True for an IP address, but for one with a zone, which means this machine's networks. */
+export const isAddress = (text: string): boolean => isIP(text) !== 0 && !text.includes("%");
 
-/** The bytes of groups of hex digits, the last of which may be an IPv4 address. */
-function groupsOf(text: string): number[] {
-  if (text === "") return [];
-  return text.split(":").flatMap((group) => {
-    if (group.includes(".")) return group.split(".").map(Number);
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 0xff];
-  });
-}
-
-const networks = new Map([...IPV4, ...IPV6, GLOBAL].map(([network]) => [network, addressBytes(network)!]));
-
-function isIn(bytes: Uint8Array, [network, prefixBits]: Range): boolean {
-  const of = networks.get(network)!;
-  const whole = prefixBits >> 3;
-  for (let i = 0; i < whole; i++) if (bytes[i] !== of[i]) return false;
-  const mask = 0xff00 >> (prefixBits & 7);
-  return whole === bytes.length || ((bytes[whole]! ^ of[whole]!) & mask & 0xff) === 0;
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
-}
+const familyOf = (address: string): "ipv4" | "ipv6" => (isIP(address) === 4 ? "ipv4" : "ipv6");

@@ -6,7 +6,7 @@ import { FederationError } from "../errors.js";
 import type { Timers } from "../overlay.js";
 import type { FederationStats } from "../stats.js";
 import { within } from "../within.js";
-import { addressBytes, refusalOf } from "./addresses.js";
+import { isAddress, refusalOf } from "./addresses.js";
 import { ADDRESSES_MAX, DNS_TIMEOUT_MS, DNS_TRIES } from "./config.js";
 import { connectAny } from "./connect-any.js";
 
@@ -72,7 +72,7 @@ export class DirectNetwork implements ClassicNetwork {
   }
 
   async open(host: string, port: number): Promise<Duplex> {
-    const addresses = addressBytes(host) === undefined ? await this.#addresses(host) : [host];
+    const addresses = isAddress(host) ? [host] : await this.#addresses(host);
     if (addresses.length === 0) throw new FederationError("PINYON_CLASSIC_LOOKUP", `${host} has no address`);
     return connectAny(this.#public(host, addresses), (address) => this.machine.connect(address, port), this.timers);
   }

@@ -1,11 +1,10 @@
-import { LRUCache } from "lru-cache";
-
 /**
- * A map that forgets the least recently used of more than `countMax` entries, which must be at least one. The cache is made at the
- * first use, and counts entries as sizes, as `max` would take their room at once: a node has eleven such maps, most of them empty.
+ * A map that forgets the least recently used of more than `countMax` entries, which must be at least one. It is the platform's map, which
+ * keeps the order in which entries were set, made at the first use: a node has eleven of these, most of them empty or nearly so, and a
+ * cache of the library, whose room and closures are the same for one entry as for thousands, took 2.7 kB each.
  */
 export class Lru<K extends {}, V extends {}> {
-  #cache: LRUCache<K, V> | undefined;
+  #entries: Map<K, V> | undefined;
 
   constructor(
     private readonly countMax: number,
@@ -13,32 +12,38 @@ export class Lru<K extends {}, V extends {}> {
   ) {}
 
   get size(): number {
-    return this.#cache?.size ?? 0;
+    return this.#entries?.size ?? 0;
   }
 
   /** The value, which counts as used. */
   get(key: K): V | undefined {
-    return this.#cache?.get(key);
+    const value = this.#entries?.get(key);
+    if (value !== undefined) this.#renew(key, value);
+    return value;
   }
 
   /** The value, which does not count as used. */
   peek(key: K): V | undefined {
-    return this.#cache?.peek(key);
+    return this.#entries?.get(key);
   }
 
   set(key: K, value: V): void {
-    this.#cache ??= new LRUCache<K, V>({
-      maxSize: this.countMax,
-      sizeCalculation: () => 1,
-      dispose: (evicted, _key, why) => {
-        if (why === "evict") this.onEvict?.(evicted);
-      },
-    });
-    this.#cache.set(key, value);
+    this.#renew(key, value);
+    const entries = this.#entries!;
+    if (entries.size <= this.countMax) return;
+    const [oldest, evicted] = entries.entries().next().value!;
+    entries.delete(oldest);
+    this.onEvict?.(evicted);
   }
 
   /** All values, the least recently used first: a copy, as to use one would move it while others are looked at. */
   values(): V[] {
-    return [...(this.#cache?.rvalues() ?? [])] as V[];
+    return [...(this.#entries?.values() ?? [])];
+  }
+
+  #renew(key: K, value: V): void {
+    this.#entries ??= new Map();
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
   }
 }

@@ -36,8 +36,9 @@ export interface Crypto {
   seal(key: Uint8Array, nonce: Uint8Array, ad: Uint8Array, plaintext: Uint8Array, out: Uint8Array): void;
 
   /**
-   * Opens what `seal` made: writes `ciphertext.length - 16` bytes to `out`, which must have exactly that length, and gives true; or
-   * gives false and leaves `out` undefined in content. A ciphertext of less than 16 bytes gives false.
+   * Opens what `seal` made: writes `ciphertext.length - 16` bytes to `out`, which must have exactly that length and may be the beginning
+   * of the ciphertext itself, and gives true; or gives false and leaves `out` undefined in content. A ciphertext of less than 16 bytes
+   * gives false.
    */
   open(key: Uint8Array, nonce: Uint8Array, ad: Uint8Array, ciphertext: Uint8Array, out: Uint8Array): boolean;
 }

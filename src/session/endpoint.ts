@@ -154,7 +154,8 @@ export class Endpoint implements SessionHost {
 
   /**
    * Takes one packet, from any byte string whatever. `ingressPort` is the link that it came by, `congested` the DATA frame's congestion
-   * bit, `portBefore` the port by which the neighbour had it, 0 where that is not known. The packet is not kept.
+   * bit, `portBefore` the port by which the neighbour had it, 0 where that is not known. The packet belongs to the endpoint from now on:
+   * it is opened in place, and a reader may get a part of it.
    */
   handlePacket(
     packet: Uint8Array,
@@ -279,8 +280,8 @@ export class Endpoint implements SessionHost {
       this.#halfOpen.delete(halfOpen.ephemeral);
       return PacketDrop.HALF_OPEN_STALE;
     }
-    const framesBytes = halfOpen.keys.open(packet, this.frames);
-    if (framesBytes < 0) return -framesBytes;
+    const drop = halfOpen.keys.open(packet);
+    if (drop !== PacketDrop.NONE) return drop;
     this.#dropHalfOpenOf(halfOpen.remoteKey, halfOpen.staleMs);
     const present = this.#byKey.get(nameOf(halfOpen.remoteKey));
     if (present === undefined && !this.#hasRoom(false, nowMs)) return PacketDrop.SESSIONS_FULL;
@@ -289,7 +290,7 @@ export class Endpoint implements SessionHost {
     session.ephemeral = halfOpen.ephemeral;
     this.#byIndex.set(halfOpen.index, session);
     this.#byEphemeral.set(halfOpen.ephemeral, session);
-    session.handleOpened(framesBytes, packet.length, congested, nowMs);
+    session.handleOpened(packet, congested, nowMs);
     return PacketDrop.NONE;
   }
 

@@ -121,18 +121,11 @@ export class Exchange implements PacketFates {
   }
 
   /**
-   * Handles the frames of packet `number`: the first `size` bytes of `bytes`. `largestSent` is our highest packet number. Gives 0, or
-   * a positive `SessionCode` for which the session ends.
+   * Handles the frames of packet `number`, which belong to the session from now on. `largestSent` is our highest packet number. Gives 0,
+   * or a positive `SessionCode` for which the session ends.
    */
-  handleFrames(
-    bytes: Uint8Array,
-    size: number,
-    number: number,
-    marked: boolean,
-    largestSent: number,
-    nowMs: number,
-  ): number {
-    reader.begin(bytes, size);
+  handleFrames(bytes: Uint8Array, number: number, marked: boolean, largestSent: number, nowMs: number): number {
+    reader.begin(bytes, bytes.length);
     let eliciting = false;
     let refused = false;
     for (let type = reader.next(); type !== END; type = reader.next()) {

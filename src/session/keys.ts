@@ -3,6 +3,7 @@ import { PacketDrop } from "./codes.js";
 import type { SessionConfig } from "./config.js";
 import { rekey, writeNoiseNonce } from "./noise.js";
 import {
+  framesOf,
   keyPhaseOf,
   packetNumberOf,
   TRANSPORT_HEADER_BYTES,
@@ -91,23 +92,22 @@ export class SessionKeys {
     return buffer;
   }
 
-  /** Opens a TRANSPORT packet into `out`; gives the bytes of its frames, or a negative `PacketDrop`. */
-  open(packet: Uint8Array, out: Uint8Array): number {
+  /** Opens a TRANSPORT packet in place; gives 0, and its frames are what `framesOf` gives, or the `PacketDrop`. */
+  open(packet: Uint8Array): number {
     const number = packetNumberOf(packet);
-    if (this.#replay.isReplay(number)) return -PacketDrop.REPLAYED;
+    if (this.#replay.isReplay(number)) return PacketDrop.REPLAYED;
     const key = this.#receiveKeyOf(keyPhaseOf(packet));
-    if (key === undefined) return -PacketDrop.KEY_PHASE;
-    const size = packet.length - TRANSPORT_OVERHEAD_BYTES;
+    if (key === undefined) return PacketDrop.KEY_PHASE;
     const sealed = packet.subarray(TRANSPORT_HEADER_BYTES);
     for (let i = 0; i < TRANSPORT_HEADER_BYTES; i++) header[i] = packet[i]!;
     writeNoiseNonce(nonce, number);
-    if (!this.#crypto.open(key, nonce, header, sealed, out.subarray(0, size))) return -PacketDrop.NOT_AUTHENTIC;
+    if (!this.#crypto.open(key, nonce, header, sealed, framesOf(packet))) return PacketDrop.NOT_AUTHENTIC;
     this.openedRekeyed = key === this.#nextReceiveKey;
     if (this.openedRekeyed) this.#followPeer();
     this.openedNumber = number;
     this.openedNewest = number > this.#replay.largest;
     this.#replay.mark(number);
-    return size;
+    return PacketDrop.NONE;
   }
 
   /** Forgets the receive key before the last rekey. */

@@ -116,6 +116,11 @@ export function writeTransportHeader(out: Uint8Array, receiverIndex: number, pha
   writeUint32(out, NUMBER_AT + 2, number % 2 ** 32);
 }
 
+/** The frames of an opened TRANSPORT packet. */
+export function framesOf(packet: Uint8Array): Uint8Array {
+  return packet.subarray(TRANSPORT_HEADER_BYTES, packet.length - TAG_BYTES);
+}
+
 /** The low eight bits of the sender's key phase. */
 export function keyPhaseOf(packet: Uint8Array): number {
   return packet[PHASE_AT]!;

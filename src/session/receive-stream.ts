@@ -5,33 +5,41 @@ import { RangeSet } from "./ranges.js";
 /** Bytes of the blocks in which a stream is put together. */
 export const RECEIVE_BLOCK_BYTES = 16_384;
 
+/** A piece in order is kept as it came from this size on: its object then costs less than a hundredth of it. */
+const KEPT_BYTES_MIN = 8_192;
+
 interface Block {
   readonly bytes: Uint8Array;
-  /** True where it is on the node's account. */
-  readonly shared: boolean;
+  /** What is on the node's account for it. */
+  readonly heldBytes: number;
 }
 
-/** Blocks that all streams of a node hold together, beside those of streams of which everything was read. */
+/** A piece as it came, in the buffer that it came in. */
+interface Kept extends Block {
+  readonly offset: number;
+}
+
+/** What all streams of a node hold together, beside the next bytes of streams of which everything was read. */
 export class ReceiveMemory {
-  readonly #blocksMax: number;
-  #blocks = 0;
+  readonly #bytesMax: number;
+  #bytes = 0;
 
   constructor(bytesMax: number) {
-    this.#blocksMax = Math.floor(bytesMax / RECEIVE_BLOCK_BYTES);
+    this.#bytesMax = bytesMax;
   }
 
   get bytes(): number {
-    return this.#blocks * RECEIVE_BLOCK_BYTES;
+    return this.#bytes;
   }
 
-  take(): boolean {
-    if (this.#blocks >= this.#blocksMax) return false;
-    this.#blocks++;
+  take(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bytesMax) return false;
+    this.#bytes += bytes;
     return true;
   }
 
-  give(): void {
-    this.#blocks--;
+  give(bytes: number): void {
+    this.#bytes -= bytes;
   }
 }
 
@@ -41,13 +49,15 @@ export const Received = {
   OK: 0,
   /** More separate pieces than `receiveRangesMax`. */
   RANGES_FULL: -1,
-  /** No memory for another block. */
+  /** No memory for it. */
   MEMORY_FULL: -2,
 } as const;
 
 /**
- * The receiving half of a stream. Every byte has its place in a block of fixed offset, whatever order it comes in, so nothing is moved
- * and memory is bounded by the window, however the peer cuts its pieces. The first copy of a byte wins.
+ * The receiving half of a stream. A byte has its place in a block of fixed offset, whatever order it comes in, so nothing is moved
+ * and memory is bounded by the window, however the peer cuts its pieces. Only a large piece that comes in order, and fills half of the
+ * buffer that it came in, is kept there and given to the reader as it is: so memory is twice the window at most. The first copy of a
+ * byte wins.
  */
 export class ReceiveStream {
   readonly #windowBytes: number;
@@ -55,6 +65,8 @@ export class ReceiveStream {
   readonly #memory: ReceiveMemory;
   /** By offset / `RECEIVE_BLOCK_BYTES`. */
   readonly #blocks = new Map<number, Block>();
+  /** In order. */
+  readonly #kept: Kept[] = [];
   /** What came after the first gap. */
   readonly #ahead = new RangeSet();
   /** Everything below came. */
@@ -126,13 +138,20 @@ export class ReceiveStream {
   /** The next bytes in order, at most `bytesMax`; undefined where there are none. The caller owns them. */
   read(bytesMax: number): Uint8Array | undefined {
     if (this.readableBytes === 0 || bytesMax <= 0) return undefined;
+    const kept = this.#kept[0];
     const number = Math.floor(this.#readTo / RECEIVE_BLOCK_BYTES);
-    const from = this.#readTo - number * RECEIVE_BLOCK_BYTES;
-    const length = Math.min(this.readableBytes, RECEIVE_BLOCK_BYTES - from, bytesMax);
-    const bytes = this.#blocks.get(number)!.bytes.subarray(from, from + length);
+    const isKept = kept !== undefined && kept.offset <= this.#readTo;
+    const { bytes } = isKept ? kept : this.#blocks.get(number)!;
+    const from = this.#readTo - (isKept ? kept.offset : number * RECEIVE_BLOCK_BYTES);
+    const untilKept = isKept || kept === undefined ? Number.POSITIVE_INFINITY : kept.offset - this.#readTo;
+    const length = Math.min(this.readableBytes, bytes.length - from, untilKept, bytesMax);
     this.#readTo += length;
-    if (from + length === RECEIVE_BLOCK_BYTES) this.#release(number);
-    return bytes;
+    if (isKept && from + length === bytes.length) this.#release(this.#kept.shift());
+    if (this.#readTo >= (number + 1) * RECEIVE_BLOCK_BYTES) {
+      this.#release(this.#blocks.get(number));
+      this.#blocks.delete(number);
+    }
+    return bytes.subarray(from, from + length);
   }
 
   /** Takes no more; what came in order can still be read. */
@@ -144,7 +163,8 @@ export class ReceiveStream {
   leaveAccount(): void {
     if (!this.#onAccount) return;
     this.#onAccount = false;
-    for (const block of this.#blocks.values()) if (block.shared) this.#memory.give();
+    for (const block of this.#blocks.values()) this.#memory.give(block.heldBytes);
+    for (const kept of this.#kept) this.#memory.give(kept.heldBytes);
   }
 
   /** The stream is dead: forgets everything, and takes no more. */
@@ -152,6 +172,7 @@ export class ReceiveStream {
     this.end();
     this.leaveAccount();
     this.#blocks.clear();
+    this.#kept.length = 0;
     this.#ahead.clear();
     this.#readTo = this.#contiguous;
     this.#finalSize = Number.POSITIVE_INFINITY;
@@ -167,9 +188,13 @@ export class ReceiveStream {
     );
   }
 
-  /** Copies what is new of [from, end) to its blocks; the byte of offset o is `bytes[o + shift]`. */
+  /** Takes what is new of [from, end); the byte of offset o is `bytes[o + shift]`. */
   #place(bytes: Uint8Array, shift: number, from: number, end: number): number {
     const ahead = this.#ahead;
+    const isLarge = end - from >= KEPT_BYTES_MIN && 2 * (end - from) >= bytes.buffer.byteLength;
+    if (isLarge && from === this.#contiguous && ahead.count === 0) {
+      return this.#keep(bytes.subarray(from + shift, end + shift), from);
+    }
     if (from > this.#contiguous && ahead.count >= this.#rangesMax) return Received.RANGES_FULL;
     if (!this.#reserve(from, end)) return Received.MEMORY_FULL;
     let at = from;
@@ -190,17 +215,27 @@ export class ReceiveStream {
     return Received.OK;
   }
 
+  /** Takes the next bytes as they came. */
+  #keep(bytes: Uint8Array, offset: number): number {
+    const heldBytes = this.readableBytes === 0 ? 0 : bytes.buffer.byteLength;
+    if (!this.#memory.take(heldBytes)) return Received.MEMORY_FULL;
+    this.#kept.push({ bytes, heldBytes, offset });
+    this.#contiguous += bytes.length;
+    return Received.OK;
+  }
+
   /**
    * Makes the blocks that [from, end) touches; false where there is no memory. What comes next is always taken where nothing is left
    * to read, so that a stream gets on whatever the others hold.
    */
   #reserve(from: number, end: number): boolean {
-    const next = from === this.#contiguous && this.readableBytes === 0;
+    const isNext = from === this.#contiguous && this.readableBytes === 0;
+    const heldBytes = isNext ? 0 : RECEIVE_BLOCK_BYTES;
     const last = Math.floor((end - 1) / RECEIVE_BLOCK_BYTES);
     for (let number = Math.floor(from / RECEIVE_BLOCK_BYTES); number <= last; number++) {
       if (this.#blocks.has(number)) continue;
-      if (!next && !this.#memory.take()) return false;
-      this.#blocks.set(number, { bytes: new Uint8Array(RECEIVE_BLOCK_BYTES), shared: !next });
+      if (!this.#memory.take(heldBytes)) return false;
+      this.#blocks.set(number, { bytes: new Uint8Array(RECEIVE_BLOCK_BYTES), heldBytes });
     }
     return true;
   }
@@ -215,8 +250,7 @@ export class ReceiveStream {
     }
   }
 
-  #release(number: number): void {
-    if (this.#blocks.get(number)!.shared && this.#onAccount) this.#memory.give();
-    this.#blocks.delete(number);
+  #release(block: Block | undefined): void {
+    if (block !== undefined && this.#onAccount) this.#memory.give(block.heldBytes);
   }
 }

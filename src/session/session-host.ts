@@ -9,7 +9,7 @@ export interface SessionHost {
   readonly config: SessionConfig;
   readonly pool: SentPacketPool;
   readonly memory: ReceiveMemory;
-  /** Frames are put together and taken apart here. */
+  /** Frames are put together here. */
   readonly frames: Uint8Array;
   /** The session may have something to send, and another deadline. */
   wake(session: Session): void;

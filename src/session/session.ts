@@ -5,7 +5,7 @@ import { Exchange, type ExchangeListener, Sendable } from "./exchange.js";
 import { writeClose } from "./frames.js";
 import type { Initiation } from "./initiation.js";
 import type { SessionKeys } from "./keys.js";
-import { PACKET_NUMBER_MAX, TRANSPORT_OVERHEAD_BYTES } from "./packet.js";
+import { framesOf, PACKET_NUMBER_MAX, TRANSPORT_OVERHEAD_BYTES } from "./packet.js";
 import type { SessionHost } from "./session-host.js";
 import { SessionStats } from "./stats.js";
 import { Timer, TimerTable } from "./timers.js";
@@ -226,10 +226,9 @@ export class Session implements ExchangeListener, Timed {
 
   /** Endpoint: a TRANSPORT packet with this session's index. Gives a `PacketDrop`. */
   handlePacket(packet: Uint8Array, congested: boolean, nowMs: number): number {
-    const size = this.#keys?.open(packet, this.#host.frames) ?? -PacketDrop.NO_SESSION;
-    if (size < 0) return -size;
-    this.handleOpened(size, packet.length, congested, nowMs);
-    return PacketDrop.NONE;
+    const drop = this.#keys?.open(packet) ?? PacketDrop.NO_SESSION;
+    if (drop === PacketDrop.NONE) this.handleOpened(packet, congested, nowMs);
+    return drop;
   }
 
   /** Endpoint: undefined while connecting. */
@@ -237,11 +236,11 @@ export class Session implements ExchangeListener, Timed {
     return this.#keys;
   }
 
-  /** Endpoint: a packet of `sizeBytes` was opened, its frames are the first `framesBytes` of `host.frames`. */
-  handleOpened(framesBytes: number, sizeBytes: number, congested: boolean, nowMs: number): void {
+  /** Endpoint: a packet was opened. It belongs to the session from now on. */
+  handleOpened(packet: Uint8Array, congested: boolean, nowMs: number): void {
     this.#host.wake(this);
     this.stats.packetsReceived++;
-    this.stats.bytesReceived += sizeBytes;
+    this.stats.bytesReceived += packet.length;
     if (this.#state !== SessionState.ESTABLISHED) {
       this.#handleLatePacket();
       return;
@@ -255,14 +254,7 @@ export class Session implements ExchangeListener, Timed {
     const exchange = this.#exchange!;
     if (keys.openedRekeyed) this.#timers.set(Timer.OLD_KEY, nowMs + 3 * exchange.recovery.rtt.probeTimeoutMs);
     const largestSent = keys.nextNumber - 1;
-    const code = exchange.handleFrames(
-      this.#host.frames,
-      framesBytes,
-      keys.openedNumber,
-      congested,
-      largestSent,
-      nowMs,
-    );
+    const code = exchange.handleFrames(framesOf(packet), keys.openedNumber, congested, largestSent, nowMs);
     if (code > 0) this.close(code, SESSION_CODE_TEXT[code] ?? "", nowMs);
     else keys.handleAcknowledged(exchange.recovery.largestAcked);
   }

@@ -24,6 +24,8 @@ t.test("what one set seals the other opens, wherever the bytes lie in their buff
       const opened = new Uint8Array(offset + plaintext.length).subarray(offset);
       assert.ok(checker.open(key, nonce, ad, sealed, opened));
       assert.deepEqual(opened, plaintext);
+      assert.ok(checker.open(key, nonce, ad, sealed, sealed.subarray(0, plaintext.length)), "in place");
+      assert.deepEqual(sealed.subarray(0, plaintext.length), plaintext);
       assert.ok(frame.subarray(0, offset).every((byte) => byte === 0xaa));
       assert.ok(frame.subarray(offset + sealed.length).every((byte) => byte === 0xaa));
     }),

@@ -25,14 +25,24 @@ function readAll(stream: ReceiveStream): Buffer {
 
 t.test("pieces in any order, overlapping or twice, make the bytes once and in order", async () => {
   const bytes = pattern(60_000);
-  const piece = fc.record({ from: fc.nat(59_999), length: fc.nat(20_000), readAfter: fc.boolean() });
+  const piece = fc.record({
+    from: fc.oneof(fc.nat(59_999), fc.constant(undefined)),
+    length: fc.nat(20_000),
+    isAlone: fc.boolean(),
+    readAfter: fc.boolean(),
+  });
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
       const { stream, budget } = receiver();
       const read: Uint8Array[] = [];
-      for (const { from, length, readAfter } of pieces) {
+      let next = 0;
+      for (const { from = next, length, isAlone, readAfter } of pieces) {
         const to = Math.min(from + length, bytes.length);
-        if (insert(stream, bytes, from, to) !== Received.OK) return false;
+        const verdict = isAlone
+          ? stream.insert(bytes.slice(from, to), 0, to - from, from, false)
+          : insert(stream, bytes, from, to);
+        if (verdict !== Received.OK) return false;
+        next = to;
         if (readAfter) read.push(readAll(stream));
       }
       if (insert(stream, bytes, 0, bytes.length, true) !== Received.OK) return false;
@@ -125,6 +135,48 @@ t.test("memory is bounded over all streams, and a stream always gets on", async 
   t.equal(budget.bytes, 0);
 });
 
+t.test(
+  "a large piece in order is not copied, where it fills half of its buffer, and the account holds the buffer",
+  async (t) => {
+    const { stream, budget } = receiver();
+    stream.takeLimit();
+    const [first, second, small] = [pattern(30_000), pattern(30_000), pattern(100_000)];
+    stream.insert(first, 10, 20_010, 0, false);
+    t.equal(budget.bytes, 0, "what comes next is not on the account");
+    stream.insert(second, 0, 30_000, 20_000, false);
+    t.equal(budget.bytes, second.buffer.byteLength);
+    stream.insert(small, 0, 49_000, 50_000, false);
+    t.equal(budget.bytes, second.buffer.byteLength + 4 * BLOCK, "copied: it is less than half");
+    const read = [5_000, 1e9, 1e9].map((bytesMax) => stream.read(bytesMax)!);
+    t.strictSame(
+      read.map(({ buffer, length }) => ({ buffer, length })),
+      [
+        { buffer: first.buffer, length: 5_000 },
+        { buffer: first.buffer, length: 15_000 },
+        { buffer: second.buffer, length: 30_000 },
+      ],
+    );
+    t.equal(budget.bytes, 4 * BLOCK);
+    t.ok(readAll(stream).equals(small.subarray(0, 49_000)));
+    stream.close();
+    t.equal(budget.bytes, 0);
+  },
+);
+
+t.test("a large piece finds memory bounded too", async (t) => {
+  const { stream, budget } = receiver({ memory: 40_000 });
+  stream.takeLimit();
+  const large = () => new Uint8Array(30_000);
+  t.equal(stream.insert(large(), 0, 30_000, 0, false), Received.OK);
+  t.equal(stream.insert(large(), 0, 30_000, 30_000, false), Received.OK);
+  t.equal(stream.insert(large(), 0, 5_000, 60_000, false), Received.MEMORY_FULL);
+  t.equal(budget.bytes, 30_000);
+  readAll(stream);
+  t.equal(stream.insert(large(), 0, 5_000, 60_000, false), Received.OK);
+  stream.leaveAccount();
+  t.equal(budget.bytes, 0);
+});
+
 t.test("one byte in each block costs no more than the window", async (t) => {
   const window = 1024 * 1024;
   const { stream, budget } = receiver({ window, ranges: 1_000 });
@@ -137,7 +189,7 @@ t.test("one byte in each block costs no more than the window", async (t) => {
 
 t.test("what came in order can be read after the end, and is off the account", async (t) => {
   const { stream, budget } = receiver();
-  const bytes = pattern(60_000);
+  const bytes = pattern(120_000);
   insert(stream, bytes, 0, 50_000);
   insert(stream, bytes, 55_000, 56_000);
   stream.end();

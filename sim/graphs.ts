@@ -6,6 +6,8 @@ export interface Graph {
   readonly edges: readonly (readonly [number, number])[];
   /** The one-way delay of each edge, in milliseconds; the same for all where it is not said. */
   readonly delaysMs?: readonly number[];
+  /** The rate of each edge, in bytes per millisecond; the same for all where it is not said. */
+  readonly bytesPerMs?: readonly number[];
 }
 
 export function line(nodes: number): Graph {

@@ -334,7 +334,12 @@ export class Network {
   #makeDialler(from: number, to: number, edge: number): Dialler {
     const [dialler, listener] = [this.hosts[from]!, this.hosts[to]!];
     const delayMs = this.graph.delaysMs?.[edge];
-    const model = delayMs === undefined ? { ...this.#model } : { ...this.#model, delayMs };
+    const bytesPerMs = this.graph.bytesPerMs?.[edge];
+    const model = {
+      ...this.#model,
+      ...(delayMs === undefined ? {} : { delayMs }),
+      ...(bytesPerMs === undefined ? {} : { bytesPerMs }),
+    };
     this.#models.push(model);
     const made = new Dialler(dialler, listener, this.schedule, this.random.fork(), () => {
       const link = this.#makeLink([dialler, listener], model, () => made.dialLater());

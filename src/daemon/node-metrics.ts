@@ -48,6 +48,7 @@ function helloMetrics(status: Read): Metric[] {
       hellosOverBudget: "Hellos refused because strangers had spent the budget of signatures.",
       linksRefused: "Hellos refused because there was no room for the link, or no port number.",
       pongsUnasked: "PONGs that answer no PING that is out.",
+      windowsFull: "Times that frames began to wait for what was under way on a link.",
     }),
     {
       name: "pinyon_node_links_closed_total",

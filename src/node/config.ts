@@ -24,9 +24,25 @@ export interface KeepAliveConfig {
   readonly deadMs: number;
   /** Silence after a ping that is waited for in any case. */
   readonly answerMs: number;
-  /** Pings that a neighbour may send: at once, and a second. More closes the link. */
+  /** Pings that a neighbour may send: at once, and a second. More closes the link. A pong costs 10 µs. */
   readonly pingsBurst: number;
   readonly pingsPerSecond: number;
+}
+
+/** How much of what a link was given may be under way. */
+export interface LinkWindowConfig {
+  /** Bytes under way before anything is known of a link, and the least and the most ever. No memory of this process: the kernel holds them. */
+  readonly firstBytes: number;
+  readonly bytesMin: number;
+  readonly bytesMax: number;
+  /** Milliseconds that what is under way may wait behind itself: long enough that the line never runs dry. */
+  readonly queueMs: number;
+  /** Milliseconds for which a delay must stand to be one. */
+  readonly intervalMs: number;
+  /** A delay that is not of the link's own making is taken for the line's for so many milliseconds. */
+  readonly raisedMs: number;
+  /** Milliseconds between two pings that ask what came. */
+  readonly markGapMs: number;
 }
 
 export interface NodeConfig {
@@ -71,6 +87,7 @@ export interface NodeConfig {
   /** Frames that leave a full queue before sessions are asked for more. */
   readonly refillFrames: number;
   readonly keepAlive: KeepAliveConfig;
+  readonly linkWindow: LinkWindowConfig;
   readonly sessions: SessionConfig;
   readonly trees: TreeConfig;
   readonly paths: PathConfig;
@@ -106,8 +123,17 @@ const DEFAULTS: NodeConfig = {
     unheardMs: 1_000,
     deadMs: 3_000,
     answerMs: 2_000,
-    pingsBurst: 20,
-    pingsPerSecond: 4,
+    pingsBurst: 256,
+    pingsPerSecond: 1_024,
+  },
+  linkWindow: {
+    firstBytes: 64 * 1024,
+    bytesMin: 4 * 1024,
+    bytesMax: 16 * 1024 * 1024,
+    queueMs: 15,
+    intervalMs: 100,
+    raisedMs: 10_000,
+    markGapMs: 4,
   },
   sessions: SESSION_DEFAULTS,
   trees: TREE_DEFAULTS,

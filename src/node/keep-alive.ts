@@ -110,6 +110,11 @@ export class KeepAlive {
     return Math.min(this.#receivedMs + this.#silenceMs(nowMs), unheardMs);
   }
 
+  /** True where `pollPing` has one. */
+  get isPingDue(): boolean {
+    return this.#pingDueMs !== Number.POSITIVE_INFINITY;
+  }
+
   pollPong(): Uint8Array | undefined {
     if (this.#owed < 0) return undefined;
     const pong = PONG.encode({ token: this.#owed });
@@ -119,7 +124,7 @@ export class KeepAlive {
 
   /** `token` is a fresh random number: a neighbour that cannot guess it cannot answer early and seem near. */
   pollPing(token: () => number, nowMs: number): Uint8Array | undefined {
-    if (this.#pingDueMs === Number.POSITIVE_INFINITY) return undefined;
+    if (!this.isPingDue) return undefined;
     this.#pingDueMs = Number.POSITIVE_INFINITY;
     this.#token = token();
     this.#pingMs = nowMs;

@@ -6,6 +6,7 @@ import { FRAME_BYTES_MAX } from "../wire/limits.js";
 import type { NodeConfig } from "./config.js";
 import { type Acquaintance, Hello, type HelloSide, type HelloTerms } from "./hello.js";
 import { KeepAlive, type LinkUse } from "./keep-alive.js";
+import { LinkWindow } from "./link-window.js";
 import { isKept, Links, type NodeLink } from "./links.js";
 import type { Ports } from "./ports.js";
 import type { LinkStats } from "./stats.js";
@@ -20,6 +21,8 @@ export interface LinkKeeperHooks {
   close(link: NodeLink, code: CloseCode): void;
   /** A round trip of the link was measured anew. */
   measured(who: Acquaintance, rttMs: number): void;
+  /** What the line of the link takes was seen anew; Infinity where it is not what limits. */
+  paced(who: Acquaintance, bytesPerMs: number): void;
   useOf(port: number): LinkUse;
 }
 
@@ -137,24 +140,41 @@ export class LinkKeeper {
   pollTransmit(link: NodeLink, nowMs: number): Uint8Array | undefined {
     const hello = link.hello.pollTransmit();
     if (hello !== undefined || link.established === undefined) return hello;
-    const { keepAlive } = link.established;
+    const { keepAlive, window } = link.established;
     const pong = keepAlive.pollPong();
     if (pong !== undefined) return pong;
-    const ping = keepAlive.pollPing(() => this.#token(), nowMs);
-    if (ping !== undefined) this.#dueBy(keepAlive.pollTimeout(nowMs));
+    if (!keepAlive.isPingDue && !window.isMarkDue(nowMs)) return undefined;
+    const token = this.#token();
+    window.handleMark(token, nowMs);
+    const ping = keepAlive.pollPing(() => token, nowMs);
+    if (ping === undefined) return PING.encode({ token });
+    this.#dueBy(keepAlive.pollTimeout(nowMs));
     return ping;
   }
 
   /** A frame of what is above goes out on the link. */
-  handleSent(link: NodeLink, isData: boolean, nowMs: number): void {
-    const { keepAlive } = link.established!;
+  handleSent(link: NodeLink, frame: Uint8Array, nowMs: number): void {
+    const { keepAlive, window } = link.established!;
+    window.handleSent(frame.length);
+    const isData = frame[1] === Kind.DATA;
     if (keepAlive.handleSent(isData, nowMs)) this.#dueBy(keepAlive.pollTimeout(nowMs));
   }
 
-  /** Frames wait for the link since now, or none do. */
+  /** Frames wait for the link since now, or none do. Those that are held wait since something was confirmed. */
   handleWaiting(link: NodeLink, isWaiting: boolean, nowMs: number): void {
+    if (link.established?.window.isHolding) return;
     link.waitingMs = isWaiting ? nowMs : Number.POSITIVE_INFINITY;
     if (isWaiting) this.#dueBy(nowMs + this.config.slowMs);
+  }
+
+  /** Frames wait until the other end confirms what is under way. */
+  handleHeld(link: NodeLink, nowMs: number): void {
+    const { window } = link.established!;
+    if (!window.isHolding) {
+      this.stats.windowsFull++;
+      this.handleWaiting(link, true, nowMs);
+    }
+    window.handleHeld();
   }
 
   /** The trees changed: some links may be used otherwise. */
@@ -199,9 +219,15 @@ export class LinkKeeper {
   }
 
   #handlePong(link: NodeLink, token: number, nowMs: number): void {
-    const { keepAlive, who } = link.established!;
-    if (!this.#count(keepAlive.handlePong(token, nowMs), "pongsUnasked")) return;
-    this.hooks.measured(who, keepAlive.rttMs);
+    const { keepAlive, window, who } = link.established!;
+    if (keepAlive.handlePong(token, nowMs)) this.hooks.measured(who, keepAlive.rttMs);
+    if (!this.#count(window.handlePong(token, nowMs), "pongsUnasked")) return;
+    this.hooks.paced(who, window.bytesPerMs);
+    if (!window.isHolding) return;
+    link.waitingMs = nowMs;
+    if (!window.hasRoom) return;
+    window.isHolding = false;
+    this.#ready.add(link.number);
   }
 
   #establish(link: NodeLink, who: Acquaintance, nowMs: number): void {
@@ -220,7 +246,7 @@ export class LinkKeeper {
     }
     const isLeafLink = who.leaf || this.#terms.leaf;
     const keepAlive = new KeepAlive(this.config.keepAlive, isLeafLink, who.rttMs, nowMs);
-    this.links.establish(link, { who, keepAlive, upMs: nowMs });
+    this.links.establish(link, { who, keepAlive, window: new LinkWindow(this.config.linkWindow), upMs: nowMs });
     this.stats.established++;
     this.hooks.up(link, who, nowMs);
     this.handleUseChanged(nowMs);

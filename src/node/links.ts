@@ -1,11 +1,13 @@
 import { compareBytes, toHex } from "../wire/bytes.js";
 import type { Acquaintance, Hello } from "./hello.js";
 import type { KeepAlive } from "./keep-alive.js";
+import type { LinkWindow } from "./link-window.js";
 
 /** A link whose hello is complete. */
 export interface Established {
   readonly who: Acquaintance;
   readonly keepAlive: KeepAlive;
+  readonly window: LinkWindow;
   readonly upMs: number;
 }
 
@@ -19,7 +21,7 @@ export interface NodeLink {
   readonly hello: Hello;
   /** Undefined until the hello is complete. */
   established: Established | undefined;
-  /** Since when frames wait that the driver did not ask for; Infinity where none do. */
+  /** Since when frames wait that the driver did not ask for, or the other end confirmed nothing before them; Infinity where none do. */
   waitingMs: number;
 }
 

@@ -198,10 +198,14 @@ export class Node {
     if (to === undefined) return undefined;
     const own = this.#keeper.pollTransmit(to, nowMs);
     if (own !== undefined || to.established === undefined) return own;
-    const port = to.established.who.port.number;
-    const frame = this.#pull(port, nowMs);
+    const { who, window } = to.established;
+    const frame = window.hasRoom ? this.#pull(who.port.number, nowMs) : this.router.pollUrgent(who.port.number);
+    if (frame === undefined && !window.hasRoom && this.router.isWaiting(who.port.number)) {
+      this.#keeper.handleHeld(to, nowMs);
+      return undefined;
+    }
     this.#keeper.handleWaiting(to, frame !== undefined, nowMs);
-    if (frame !== undefined) this.#keeper.handleSent(to, frame[1] === Kind.DATA, nowMs);
+    if (frame !== undefined) this.#keeper.handleSent(to, frame, nowMs);
     return frame;
   }
 
@@ -298,6 +302,7 @@ export class Node {
       },
       close: (link, code) => this.#events.push({ type: "close", link: link.number, code, reason: CLOSE_TEXT[code] }),
       measured: (who, rttMs) => this.router.handleRtt(who.port.number, rttMs),
+      paced: (who, bytesPerMs) => this.router.handlePace(who.port.number, bytesPerMs),
       useOf: (port) => this.#useOf(port),
     };
   }

@@ -14,6 +14,8 @@ export interface LinkStats {
   linksRefused: number;
   /** PONGs that answer no PING that is out. */
   pongsUnasked: number;
+  /** Times that frames began to wait for what was under way on a link. */
+  windowsFull: number;
 }
 
 export function newLinkStats(): LinkStats {
@@ -24,5 +26,6 @@ export function newLinkStats(): LinkStats {
     hellosOverBudget: 0,
     linksRefused: 0,
     pongsUnasked: 0,
+    windowsFull: 0,
   };
 }

@@ -102,7 +102,7 @@ export class Forwarder {
   /** Rule: a frame costs its ingress bytes × hops still to go. */
   #send(queue: LinkQueue, frame: Uint8Array, ingress: number, hopsToGo: number): number {
     editHops(frame);
-    if (queue.isCongested) editCongestion(frame);
+    if (queue.isCongested(ingress)) editCongestion(frame);
     if (!this.queues.push(queue, frame, ingress, frame.length * hopsToGo))
       return countDrop(this.drops, DropReason.QUEUE_FULL);
     return queue.port;

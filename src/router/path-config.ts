@@ -7,12 +7,20 @@ export interface PathConfig {
   readonly dataBytesMax: number;
   /** Bytes of this node's own DATA frames in a link's queue above which no more packets are pulled from sessions. */
   readonly ownBytesMax: number;
+  /** The same where the line is what limits: what it takes in so many milliseconds, and no less than so many bytes. */
+  readonly ownMs: number;
+  readonly ownBytesMin: number;
+  /** DATA of an ingress is marked where what it has in the queue of such a line takes longer than this, in milliseconds. */
+  readonly markMs: number;
   /** Bytes of control frames queued for one link. Worst case: this, and 16 bytes a frame, for each link. */
   readonly controlBytesMax: number;
   /** Bytes of PROBE, PROBE_REPLY and ROUTE_BROKEN frames queued for one link. Worst case: this, and 4 MB of chunks, for each link. */
   readonly probeBytesMax: number;
   /** What an ingress may send in its turn, in bytes × hops to go. */
   readonly quantum: number;
+  /** The same where the line is what limits: what it takes in so many milliseconds, and no less than `quantumMin`. */
+  readonly turnMs: number;
+  readonly quantumMin: number;
 
   /**
    * PROBE and ROUTE_BROKEN frames taken from one ingress, and as many sent by one egress, there shared by the ingresses: a second,
@@ -83,9 +91,14 @@ export interface PathConfig {
 export const PATH_DEFAULTS: PathConfig = {
   dataBytesMax: 512 * 1024,
   ownBytesMax: 64 * 1024,
+  ownMs: 5,
+  ownBytesMin: 2_400,
+  markMs: 20,
   controlBytesMax: 1024 * 1024,
   probeBytesMax: 64 * 1024,
   quantum: 24_000,
+  turnMs: 1,
+  quantumMin: 1_500,
 
   probeRatePerS: 512,
   probeBurst: 1_024,

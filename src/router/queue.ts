@@ -51,6 +51,10 @@ export class LinkQueue {
   /** The flows with frames: of DATA at 2 × ingress, of probes at 2 × ingress + 1. */
   readonly #flows: (Flow | undefined)[] = [];
   readonly #spare: Flow[] = [];
+  /** What the line takes; Infinity where it is not what limits. */
+  #bytesPerMs = Number.POSITIVE_INFINITY;
+  #ownBytesMax: number;
+  #quantum: number;
   /** The flow before the one whose turn it is. */
   #last: Flow | undefined;
   #flowCount = 0;
@@ -60,6 +64,8 @@ export class LinkQueue {
     private readonly config: PathConfig,
     private readonly drops: Drops,
   ) {
+    this.#ownBytesMax = config.ownBytesMax;
+    this.#quantum = config.quantum;
     this.#data = new Room(config.dataBytesMax);
     this.#probes = new Room(config.probeBytesMax);
   }
@@ -80,14 +86,27 @@ export class LinkQueue {
     return this.#control.count === 0 && this.#last === undefined;
   }
 
-  /** True where DATA holds more than half of its room: frames that pass are marked, so that senders slow down before any is lost. */
-  get isCongested(): boolean {
-    return this.#data.sizeBytes > this.#data.sizeBytesMax / 2;
+  /** What the line takes, where it is what limits; else Infinity. */
+  handlePace(bytesPerMs: number): void {
+    const { ownMs, ownBytesMin, ownBytesMax, turnMs, quantumMin, quantum } = this.config;
+    this.#bytesPerMs = bytesPerMs;
+    this.#quantum = Math.min(Math.max(bytesPerMs * turnMs, quantumMin), quantum);
+    this.#ownBytesMax = Math.min(Math.max(bytesPerMs * ownMs, ownBytesMin), ownBytesMax);
+  }
+
+  /**
+   * True where DATA of that ingress is to be marked, so that its senders slow down before any is lost: DATA holds more than half of its
+   * room, or what the ingress has here takes longer than `markMs` while the others have their turns.
+   */
+  isCongested(ingress: number): boolean {
+    if (this.#data.sizeBytes > this.#data.sizeBytesMax / 2) return true;
+    const flowBytes = this.#flows[2 * ingress]?.sizeBytes ?? 0;
+    return flowBytes * this.#flowCount > this.config.markMs * this.#bytesPerMs;
   }
 
   /** True while this node may queue more DATA of its own. */
   get hasRoomForOwn(): boolean {
-    return (this.#flows[0]?.sizeBytes ?? 0) < this.config.ownBytesMax;
+    return (this.#flows[0]?.sizeBytes ?? 0) < this.#ownBytesMax;
   }
 
   /** A frame between the two ends of the link. False where there is no room: the link is too slow for its own control. */
@@ -110,17 +129,21 @@ export class LinkQueue {
 
   /** The frame to be sent next. */
   pop(): Uint8Array | undefined {
-    const control = this.#control.shift();
-    if (control !== undefined) {
-      this.#controlBytes -= control.length;
-      return control;
-    }
+    const control = this.popControl();
+    if (control !== undefined) return control;
     const flow = this.#takeTurn();
     if (flow === undefined) return undefined;
     flow.deficit -= flow.headCost;
     const frame = flow.shift()!;
     this.#shrink(flow, frame.length);
     return frame;
+  }
+
+  /** The frame to be sent next, where only control frames may go. */
+  popControl(): Uint8Array | undefined {
+    const control = this.#control.shift();
+    if (control !== undefined) this.#controlBytes -= control.length;
+    return control;
   }
 
   /** The link is down: everything goes, and what had farther to go is counted. */
@@ -142,7 +165,7 @@ export class LinkQueue {
       if (passed === this.#flowCount) this.#skipRounds();
       this.#last = flow;
       flow = flow.next;
-      flow.deficit += this.config.quantum;
+      flow.deficit += this.#quantum;
     }
     return flow;
   }
@@ -152,9 +175,9 @@ export class LinkQueue {
     let rounds = Number.POSITIVE_INFINITY;
     let flow = this.#last!;
     for (let i = 0; i < this.#flowCount; i++, flow = flow.next)
-      rounds = Math.min(rounds, Math.ceil((flow.headCost - flow.deficit) / this.config.quantum) - 1);
+      rounds = Math.min(rounds, Math.ceil((flow.headCost - flow.deficit) / this.#quantum) - 1);
     if (rounds <= 0) return;
-    for (let i = 0; i < this.#flowCount; i++, flow = flow.next) flow.deficit += rounds * this.config.quantum;
+    for (let i = 0; i < this.#flowCount; i++, flow = flow.next) flow.deficit += rounds * this.#quantum;
   }
 
   #push(room: Room, slot: number, frame: Uint8Array, cost: number): boolean {
@@ -198,7 +221,7 @@ export class LinkQueue {
     flow.deficit = 0;
     if (this.#last === undefined) {
       flow.next = flow;
-      flow.deficit = this.config.quantum;
+      flow.deficit = this.#quantum;
     } else {
       flow.next = this.#last.next;
       this.#last.next = flow;
@@ -220,7 +243,7 @@ export class LinkQueue {
       while (before.next !== flow) before = before.next;
       before.next = flow.next;
       if (this.#last === flow) this.#last = before;
-      if (hadTurn) flow.next.deficit += this.config.quantum;
+      if (hadTurn) flow.next.deficit += this.#quantum;
     }
     if (this.#spare.length < SPARE_FLOWS_MAX && flow.capacity <= SPARE_FRAMES_MAX) {
       flow.next = flow;

@@ -54,7 +54,15 @@ export class Queues {
     return frame;
   }
 
-  /** The next port that got frames since `pop` last gave none for it; 0 where there is none. */
+  /** The next control frame for the link. */
+  popControl(port: number): Uint8Array | undefined {
+    const queue = this.#queues.get(port);
+    const frame = queue?.popControl();
+    if (queue !== undefined && frame === undefined) queue.isAwake = false;
+    return frame;
+  }
+
+  /** The next port that got frames since `pop` or `popControl` last gave none for it; 0 where there is none. */
   pollReady(): number {
     for (;;) {
       const queue = this.#firstListed;

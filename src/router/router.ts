@@ -102,6 +102,11 @@ export class Router {
     if (peer !== undefined) peer.rttMs = rttMs;
   }
 
+  /** What the line of the link takes, where it is what limits; else Infinity. */
+  handlePace(port: number, bytesPerMs: number): void {
+    this.#queues.get(port)?.handlePace(bytesPerMs);
+  }
+
   // Frames
 
   /** Takes every kind but DATA, PING and PONG. */
@@ -131,6 +136,16 @@ export class Router {
 
   pollTransmit(port: number): Uint8Array | undefined {
     return this.#queues.pop(port);
+  }
+
+  /** The next of the frames that go first, where no other may be sent. */
+  pollUrgent(port: number): Uint8Array | undefined {
+    return this.#queues.popControl(port);
+  }
+
+  /** True where frames wait for the link. */
+  isWaiting(port: number): boolean {
+    return this.#queues.get(port)?.isEmpty === false;
   }
 
   /** True while sessions may hand over packets that leave by this port. */

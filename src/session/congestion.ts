@@ -1,8 +1,9 @@
 import type { SessionConfig } from "./config.js";
 import { SlowStart } from "./slow-start.js";
 
-/** What remains of the window after a loss or a mark (RFC 9438 4.6). */
+/** What remains of the window after a loss (RFC 9438 4.6), and after a mark, which comes when the queue is short still (RFC 8511). */
 const DECREASE = 0.7;
+const DECREASE_BY_MARK = 0.85;
 /** How fast the window comes back, in packets a second cubed (RFC 9438 4.1.1). */
 const CUBIC_C = 0.4;
 /** Growth per round trip, in packets, that does as Reno would at this decrease (RFC 9438 4.3). */
@@ -59,13 +60,14 @@ export class Congestion {
   }
 
   /** A packet sent at `sentMs` was lost, or a mark came back for it. True where this made the window smaller. */
-  handleCongestion(sentMs: number, nowMs: number): boolean {
+  handleCongestion(sentMs: number, isMark: boolean, nowMs: number): boolean {
     if (sentMs <= this.#recoveryStartMs) return false;
     this.#recoveryStartMs = nowMs;
     const before = this.#windowBytes;
     const overtaken = before < this.#plateauBytes; // others took a share since: leave them room (RFC 9438 4.7)
-    this.#plateauBytes = overtaken ? (before * (1 + DECREASE)) / 2 : before;
-    this.#windowBytes = Math.max(before * DECREASE, WINDOW_PACKETS_MIN * this.#packetBytes);
+    const decrease = isMark ? DECREASE_BY_MARK : DECREASE;
+    this.#plateauBytes = overtaken ? (before * (1 + decrease)) / 2 : before;
+    this.#windowBytes = Math.max(before * decrease, WINDOW_PACKETS_MIN * this.#packetBytes);
     this.#thresholdBytes = this.#windowBytes;
     this.#epoch = undefined;
     return true;

@@ -130,7 +130,7 @@ export class Recovery {
     if (last.number === ack.largest && last.sentMs >= this.#wayChangedMs) this.#sample(last, ack.delayMs, nowMs);
     if (ack.marked > this.#marksSeen) {
       this.#marksSeen = ack.marked;
-      if (this.#congestion.handleCongestion(last.sentMs, nowMs)) this.#stats.congestionEvents++;
+      if (this.#congestion.handleCongestion(last.sentMs, true, nowMs)) this.#stats.congestionEvents++;
     }
     this.#detectLost(nowMs);
     for (const packet of acked) {
@@ -251,7 +251,7 @@ export class Recovery {
       packet = next;
     }
     if (lastLostMs === Number.NEGATIVE_INFINITY) return;
-    if (this.#congestion.handleCongestion(lastLostMs, nowMs)) this.#stats.congestionEvents++;
+    if (this.#congestion.handleCongestion(lastLostMs, false, nowMs)) this.#stats.congestionEvents++;
     if (run.persistent) this.#congestion.handlePersistentCongestion();
   }
 

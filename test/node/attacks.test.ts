@@ -351,6 +351,35 @@ t.test("a neighbour that never reads is closed, and holds no more memory than it
   honestAreServed(t, network);
 });
 
+t.test("a neighbour that confirms nothing gets no more than a window, and is closed", async (t) => {
+  const network = makeNetwork();
+  const silent = Stranger.acquainted(network, VICTIM, simTerms(1));
+  silent.answers = false;
+  const talk = () => {
+    silent.send(PONG.encode({ token: 1 }));
+    if (!silent.end.isClosed) network.schedule.after(500, talk);
+  };
+  talk();
+  const toVictim = network.node(0).status().links[0]!.port;
+  const frames = () => {
+    for (let i = 0; i < 50; i++)
+      network.hosts[0]!.act((node, nowMs) => node.router.forward(frameTo(silent, toVictim), 0, nowMs));
+    if (!silent.isClosed && network.nowMs < 40_000) network.schedule.after(100, frames);
+  };
+  frames();
+  network.run(5_000);
+  t.ok(network.pings(0, 2), "an honest ping passes meanwhile");
+  t.equal(codeOf(network, silent), CloseCode.SLOW);
+  t.equal(closedBy(network, CloseCode.SLOW), 1);
+  const frameBytes = frameTo(silent, toVictim).length;
+  const sentBytes = silent.received.reduce((sum, { length }) => sum + (length === frameBytes ? length : 0), 0);
+  const { firstBytes } = network.node(VICTIM).config.linkWindow;
+  t.ok(sentBytes > firstBytes / 2 && sentBytes <= firstBytes + frameBytes, `${sentBytes} bytes were sent`);
+  t.equal(network.node(VICTIM).linkStats.windowsFull, 1);
+  t.ok(network.node(VICTIM).linkStats.pongsUnasked > 0);
+  honestAreServed(t, network);
+});
+
 t.test("a flood of handshakes is dropped by its rate, and an honest session is opened meanwhile", async (t) => {
   const network = makeNetwork();
   const flooder = Stranger.acquainted(network, VICTIM, simTerms(1));

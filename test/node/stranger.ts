@@ -14,6 +14,8 @@ export function simTerms(seed: number, overrides: Partial<HelloTerms> = {}): Hel
 /** Somebody on a link to a node of the test network who says what a test wants. */
 export class Stranger implements Station {
   isReading = true;
+  /** Pings are answered. */
+  answers = true;
   readonly received: Uint8Array[] = [];
   isClosed = false;
   /** The code that the node closed the link with. */
@@ -56,7 +58,7 @@ export class Stranger implements Station {
       this.#hello.handleMessage(message, this.network.nowMs);
       this.acquaintance = this.#hello.acquaintance;
       this.#say();
-    } else if (message[1] === Kind.PING) {
+    } else if (this.answers && message[1] === Kind.PING) {
       const ping = PING.decode(message);
       if (typeof ping !== "number") this.send(PONG.encode(ping));
     }

@@ -159,10 +159,10 @@ t.test("a queue takes the largest frame", async (t) => {
 t.test("a queue above half of its bound is congested", async (t) => {
   const queue = newQueue();
   while (queue.dataBytes <= PATH_DEFAULTS.dataBytesMax / 2) {
-    t.notOk(queue.isCongested);
+    t.notOk(queue.isCongested(1));
     queue.push(frameOf(1, 10_000), 1, 10_000);
   }
-  t.ok(queue.isCongested);
+  t.ok(queue.isCongested(1));
 });
 
 t.test("own traffic has room while its own frames are few, whatever others have queued", async (t) => {

@@ -145,7 +145,7 @@ t.test("marks make the window smaller once a round trip", async (t) => {
   const before = machine.windowBytes;
   machine.handleAck(ack([[0, 0]], 1), 50);
   const after = machine.windowBytes;
-  t.equal(after, before * 0.7);
+  t.equal(after, before * 0.85);
   for (let i = 1; i < 10; i++) machine.handleAck(ack([[0, i]], 1 + i), 50 + i);
   t.equal(machine.windowBytes, after, "the others were sent before the reaction");
   t.equal(stats.congestionEvents, 1);
@@ -232,8 +232,8 @@ t.test("after a loss the window comes back along a cubic, and not beyond its bou
   let nowMs = 100;
   while (congestion.windowBytes < 1_000 * PACKET) round((nowMs += 100));
   const peak = congestion.windowBytes;
-  t.equal(congestion.handleCongestion(nowMs, nowMs), true);
-  t.equal(congestion.handleCongestion(nowMs, nowMs + 1), false);
+  t.equal(congestion.handleCongestion(nowMs, false, nowMs), true);
+  t.equal(congestion.handleCongestion(nowMs, false, nowMs + 1), false);
   t.equal(congestion.windowBytes, 0.7 * peak);
   const backAfterMs = 1_000 * cubeRoot((0.3 * peak) / PACKET / 0.4);
   const startMs = nowMs;
@@ -245,9 +245,16 @@ t.test("after a loss the window comes back along a cubic, and not beyond its bou
   t.equal(congestion.windowBytes, 2_000 * PACKET);
 });
 
+t.test("a mark, which comes early, takes less of the window than a loss", async (t) => {
+  const congestion = new Congestion(config());
+  const before = congestion.windowBytes;
+  t.equal(congestion.handleCongestion(1, true, 1), true);
+  t.equal(congestion.windowBytes, 0.85 * before);
+});
+
 t.test("two packets are the smallest window, and of large packets the first one", async (t) => {
   const congestion = new Congestion(config());
-  for (let i = 1; i < 30; i++) congestion.handleCongestion(i, i);
+  for (let i = 1; i < 30; i++) congestion.handleCongestion(i, false, i);
   t.equal(congestion.windowBytes, 2 * PACKET);
   t.equal(new Congestion(config({ packetBytes: 61_440 })).windowBytes, 2 * 61_440);
 });

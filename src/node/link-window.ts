@@ -1,0 +1,186 @@
+import type { LinkWindowConfig } from "./config.js";
+
+/** Pings that are out at a time: those of a window, and what keep-alive asks. */
+const MARKS_MAX = 32;
+/** A mark goes out for each of so many parts of the window. */
+const MARKS_PER_WINDOW = 16;
+/** The first windows grow where so much of them was in use: sessions that double what they send are not to be held up by them. */
+const FIRST_SHARE = 1 / 4;
+/** A smaller window brought so much less through while the delay stayed: then the queue is somebody else's. */
+const RATE_KEPT = 0.85;
+const DELAY_KEPT = 0.8;
+
+/** A ping that is out: the bytes that went before it. */
+interface Mark {
+  readonly token: number;
+  readonly bytes: number;
+  readonly sentMs: number;
+  /** What was out then. */
+  readonly outBytes: number;
+}
+
+/** What was seen when the window was made smaller. */
+interface Cut {
+  readonly bytesPerMs: number;
+  readonly delayMs: number;
+  readonly windowBytes: number;
+}
+
+/**
+ * How many bytes may be on a link that its other end has not confirmed. TCP, the kernel and whatever stands between take far more than
+ * the line has room for, and hand it on in order, past all fairness; what waits behind this window waits in the queue, where the order
+ * and the marks are.
+ *
+ * Pings go out between the frames; the pong confirms what went before. They cannot be guessed, so nobody confirms what did not come.
+ * While the window is what limits and a round trip is hardly longer than the least, it doubles each round trip, as in slow start. Where
+ * the least delay of an interval (CoDel, RFC 8289: so it stood all the time) is over `queueMs`, the line is full: the window becomes what
+ * passed in that time, for the least round trip and `queueMs`. Where that brings less through and the delay stays, the queue is not of
+ * this link's making, or the way is longer now: the window comes back, and that delay is taken for the least for a while.
+ */
+export class LinkWindow {
+  readonly #config: LinkWindowConfig;
+  /** Bytes of frames that were sent, and confirmed. */
+  #sentBytes = 0;
+  #confirmedBytes = 0;
+  /** Those that are out, the oldest first. */
+  readonly #marks: Mark[] = [];
+  #markedBytes = 0;
+  #markedMs = Number.NEGATIVE_INFINITY;
+  #windowBytes: number;
+  /** What was sent up to here filled the window. */
+  #limitedBytes = -1;
+  /** The line was full once: what it takes is known. */
+  #isKnown = false;
+  /** The least round trip that was seen, and what is taken for it until `#raisedUntilMs`. */
+  #leastMs = Number.POSITIVE_INFINITY;
+  #baseMs = Number.POSITIVE_INFINITY;
+  #raisedUntilMs = Number.NEGATIVE_INFINITY;
+  /** The interval that is looked at: from its first confirmation on, what was sent after `#fromBytes`. */
+  #fromBytes = 0;
+  #startMs = Number.NEGATIVE_INFINITY;
+  #startBytes = 0;
+  #intervalLeastMs = Number.POSITIVE_INFINITY;
+  #wasLimited = false;
+  #cut: Cut | undefined;
+  #bytesPerMs = Number.POSITIVE_INFINITY;
+  /** Frames wait for room. */
+  isHolding = false;
+
+  constructor(config: LinkWindowConfig) {
+    this.#config = config;
+    this.#windowBytes = config.firstBytes;
+  }
+
+  get windowBytes(): number {
+    return this.#windowBytes;
+  }
+
+  /** Bytes that were sent and not confirmed. */
+  get outBytes(): number {
+    return this.#sentBytes - this.#confirmedBytes;
+  }
+
+  /** A frame may go that can wait: it may be larger than the room. */
+  get hasRoom(): boolean {
+    return this.outBytes < this.#windowBytes;
+  }
+
+  /** What the line takes, where this window is what limits; Infinity where it does not. */
+  get bytesPerMs(): number {
+    return this.#bytesPerMs;
+  }
+
+  handleSent(sizeBytes: number): void {
+    this.#sentBytes += sizeBytes;
+  }
+
+  /** Frames wait and there is no room. */
+  handleHeld(): void {
+    this.isHolding = true;
+    this.#limitedBytes = this.#sentBytes;
+  }
+
+  /** True where a ping is to go out, so that what was sent is confirmed. */
+  isMarkDue(nowMs: number): boolean {
+    if (this.outBytes < this.#windowBytes * FIRST_SHARE) return false;
+    if (this.#sentBytes - this.#markedBytes < this.#windowBytes / MARKS_PER_WINDOW) return false;
+    if (this.#marks.length === 0) return true;
+    return this.#marks.length < MARKS_MAX && nowMs - this.#markedMs >= this.#config.markGapMs;
+  }
+
+  /** A ping goes out, for whatever reason. */
+  handleMark(token: number, nowMs: number): void {
+    if (this.#marks.length >= MARKS_MAX) this.#marks.shift();
+    this.#marks.push({ token, bytes: this.#sentBytes, sentMs: nowMs, outBytes: this.outBytes });
+    this.#markedBytes = this.#sentBytes;
+    this.#markedMs = nowMs;
+  }
+
+  /** False where no ping with that token is out. It confirms those before it too: their pongs were left out. */
+  handlePong(token: number, nowMs: number): boolean {
+    const at = this.#marks.findIndex((mark) => mark.token === token);
+    if (at < 0) return false;
+    const mark = this.#marks.splice(0, at + 1)[at]!;
+    const confirmedBytes = mark.bytes - this.#confirmedBytes;
+    this.#confirmedBytes = mark.bytes;
+    this.#sample(mark, confirmedBytes, nowMs);
+    return true;
+  }
+
+  #sample(mark: Mark, confirmedBytes: number, nowMs: number): void {
+    const { queueMs, bytesMax } = this.#config;
+    const sampleMs = nowMs - mark.sentMs;
+    this.#leastMs = Math.min(this.#leastMs, sampleMs);
+    if (nowMs >= this.#raisedUntilMs) this.#baseMs = this.#leastMs;
+    this.#baseMs = Math.min(this.#baseMs, sampleMs);
+    const isLimited = mark.bytes <= this.#limitedBytes;
+    const mayGrow = this.#isKnown ? isLimited : mark.outBytes >= this.#windowBytes * FIRST_SHARE;
+    if (mayGrow && sampleMs <= this.#baseMs + queueMs / 2) {
+      const growth = this.#isKnown ? queueMs / (this.#baseMs + queueMs) : 1;
+      this.#windowBytes = Math.min(this.#windowBytes + growth * confirmedBytes, bytesMax);
+    }
+    if (mark.bytes <= this.#fromBytes) return;
+    if (this.#startMs === Number.NEGATIVE_INFINITY) {
+      this.#startMs = nowMs;
+      this.#startBytes = mark.bytes;
+      return;
+    }
+    this.#wasLimited ||= isLimited;
+    this.#intervalLeastMs = Math.min(this.#intervalLeastMs, sampleMs);
+    if (nowMs - this.#startMs >= Math.max(this.#config.intervalMs, this.#baseMs)) this.#judge(mark, nowMs);
+  }
+
+  /** An interval is over. */
+  #judge(mark: Mark, nowMs: number): void {
+    const { queueMs, bytesMin, raisedMs } = this.#config;
+    const bytesPerMs = (mark.bytes - this.#startBytes) / (nowMs - this.#startMs);
+    const delayMs = this.#intervalLeastMs - this.#baseMs;
+    const cut = this.#cut;
+    this.#cut = undefined;
+    this.#fromBytes = mark.bytes;
+    if (delayMs > queueMs) {
+      if (cut !== undefined && bytesPerMs < RATE_KEPT * cut.bytesPerMs && delayMs > DELAY_KEPT * cut.delayMs) {
+        this.#baseMs = this.#intervalLeastMs;
+        this.#raisedUntilMs = nowMs + raisedMs;
+        this.#windowBytes = Math.max(this.#windowBytes, cut.windowBytes);
+        this.#isKnown = false;
+      } else {
+        this.#isKnown = true;
+        // What came since the last mark counts as under way.
+        const wantedBytes = bytesPerMs * (this.#baseMs + queueMs) * (1 + 1 / MARKS_PER_WINDOW);
+        const windowBytes = Math.max(wantedBytes, bytesMin);
+        if (windowBytes < this.#windowBytes) {
+          this.#cut = { bytesPerMs, delayMs, windowBytes: this.#windowBytes };
+          this.#windowBytes = windowBytes;
+          // What is out already went by the old window.
+          this.#fromBytes = this.#sentBytes;
+        }
+      }
+    }
+    this.#bytesPerMs = this.#wasLimited ? bytesPerMs : Number.POSITIVE_INFINITY;
+    this.#startMs = this.#cut === undefined ? nowMs : Number.NEGATIVE_INFINITY;
+    this.#startBytes = mark.bytes;
+    this.#intervalLeastMs = Number.POSITIVE_INFINITY;
+    this.#wasLimited = false;
+  }
+}

@@ -3,6 +3,8 @@ import { parseClassicName } from "../federation/classic/server-name.js";
 import { EXIT_KEYS_MAX } from "../federation/exit/config.js";
 import type { ExitRules } from "../federation/exit/exit.js";
 import type { GatewayRules } from "../federation/gateway/gateway.js";
+import { plainAddress } from "../federation/gateway/source.js";
+import type { Quota } from "../federation/quota.js";
 import { type PeerUri, parsePeerUri } from "../link/peer-uri.js";
 import { KEY_BYTES, NETWORK_ID_BYTES_MAX } from "../wire/limits.js";
 import { isServerName, keyToName, NAME_SUFFIX } from "../wire/name.js";
@@ -23,7 +25,10 @@ export const DEFAULT_NETWORK = "pinyon";
 const SECRET_CHARS_MIN = 16;
 /** Peers in the file: a dialer each. */
 const PEERS_MAX = 256;
-
+/** Nodes in a list of the gateway: 100 bytes each. */
+const GATEWAY_KEYS_MAX = 1_000;
+/** Fronts of the gateway. */
+const FRONTS_MAX = 64;
 /** Exits in the file: each is tried where the ones before cannot. */
 const EXITS_MAX = 16;
 
@@ -59,6 +64,7 @@ const domain = text(
   (value) => parseClassicName(value)?.port === undefined && parseClassicName(value.toLowerCase()) !== undefined,
   "a domain like example.org, or an IP address",
 );
+const address = text((value) => plainAddress(value) !== undefined, "an IP address");
 const file = text((value) => value.startsWith("/"), "the path of a file, from /");
 const count = z
   .int({ error: "a whole number" })
@@ -207,8 +213,46 @@ export const ConfigSchema = z
           .meta({ examples: [["[::]:443", "[::]:8448"]] }),
         allow: z
           .array(nodeKey, { error: "a list of names or keys" })
+          .max(GATEWAY_KEYS_MAX, { error: `at most ${GATEWAY_KEYS_MAX} nodes` })
+          .default([])
           .describe("Names or keys of the nodes that classic servers are brought to.")
           .meta({ examples: [["<52 letters and digits>.gateway.example"]] }),
+        deny: z
+          .array(nodeKey, { error: "a list of names or keys" })
+          .max(GATEWAY_KEYS_MAX, { error: `at most ${GATEWAY_KEYS_MAX} nodes` })
+          .default([])
+          .describe("Names or keys of nodes that they are not brought to, whatever else names them.")
+          .meta({ examples: [["<52 letters and digits>.gateway.example"]] }),
+        open: z
+          .int({ error: "a whole number" })
+          .min(0, { error: "0 or more" })
+          .max(1_000, { error: "at most 1000" })
+          .default(0)
+          .describe(
+            "Nodes that nothing names are served too, and all of them together may use as much as so many of those that are named: a new key is no way to more. 0: they are not served.",
+          ),
+        streams: count.default(256).describe("Connections that each node may have open at once."),
+        connectsPerMinute: count.default(1_200).describe("Connections to each node that may begin in a minute."),
+        gigabytesPerDay: count
+          .default(20)
+          .describe("What may pass for each node, both ways, in a day of UTC, in 10^9 bytes."),
+        sourceStreams: count
+          .default(128)
+          .describe(
+            "Connections that each source may have open at once: an address of IPv4, or a network of 64 bits of IPv6.",
+          ),
+        sourceConnectsPerMinute: count.default(600).describe("Connections that each source may begin in a minute."),
+        sourceGigabytesPerDay: count
+          .default(10)
+          .describe("What may pass for each source, both ways, in a day of UTC, in 10^9 bytes."),
+        fronts: z
+          .array(address, { error: "a list of IP addresses" })
+          .max(FRONTS_MAX, { error: `at most ${FRONTS_MAX} addresses` })
+          .default([])
+          .describe(
+            "Addresses of fronts, such as nginx or HAProxy, that say in the PROXY protocol, version 1 or 2, whom each connection is for. It is taken from them alone, and from them nothing else.",
+          )
+          .meta({ examples: [["192.0.2.7"]] }),
       })
       .optional()
       .describe(
@@ -323,17 +367,9 @@ export function resolveConfig(text: ConfigText): Config {
     exit: {
       allow: keySet(exit.allow)!,
       deny: exit.deny.map((value) => value.toLowerCase()),
-      quota: {
-        streams: exit.streams,
-        connectsPerMinute: exit.connectsPerMinute,
-        bytesPerDay: exit.gigabytesPerDay * 1e9,
-      },
+      quota: quotaOf(exit.streams, exit.connectsPerMinute, exit.gigabytesPerDay),
     },
-    gateway: gateway && {
-      domain: gateway.domain.toLowerCase(),
-      listen: gateway.listen.map((value) => parseHostPort(value)!),
-      allow: keySet(gateway.allow)!,
-    },
+    gateway: gateway && resolveGateway(gateway),
     gateways: gateways && { ...gateways, nodes: keySet(gateways.nodes)! },
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
     homeserver: homeserver && {
@@ -342,6 +378,24 @@ export function resolveConfig(text: ConfigText): Config {
       listen: parseEndpoint(homeserver.listen)!,
     },
   };
+}
+
+function resolveGateway(gateway: NonNullable<ConfigText["gateway"]>): GatewayRules {
+  const { domain, listen, allow, deny, open, fronts } = gateway;
+  return {
+    domain: domain.toLowerCase(),
+    listen: listen.map((value) => parseHostPort(value)!),
+    allow: keySet(allow)!,
+    deny: keySet(deny)!,
+    open,
+    quota: quotaOf(gateway.streams, gateway.connectsPerMinute, gateway.gigabytesPerDay),
+    sourceQuota: quotaOf(gateway.sourceStreams, gateway.sourceConnectsPerMinute, gateway.sourceGigabytesPerDay),
+    fronts: new Set(fronts.map((value) => plainAddress(value)!)),
+  };
+}
+
+function quotaOf(streams: number, connectsPerMinute: number, gigabytesPerDay: number): Quota {
+  return { streams, connectsPerMinute, bytesPerDay: gigabytesPerDay * 1e9 };
 }
 
 /** Names and keys, as keys in hex. */

@@ -4,6 +4,7 @@ import { Overlay } from "../driver/overlay.js";
 import type { OverlaySession } from "../driver/overlay-session.js";
 import { systemRandom } from "../driver/random.js";
 import type { Federation } from "../federation/federation.js";
+import type { Use } from "../federation/use.js";
 import { selfSignedCertificate } from "../link/certificate.js";
 import { Discovery } from "../link/discovery.js";
 import type { Link } from "../link/link.js";
@@ -179,11 +180,15 @@ export class Daemon {
       overlay: this.#remotes,
       timers: this.clock,
       warn: (text) => this.warn(text),
-      onExitUse: ({ key, ...use }) => this.options.log.info({ ...use, node: key }, "exit used"),
+      onUse: (use) => this.#handleUse(use),
       onFault: (error) => this.handleFault(error),
     });
     this.#remotes.onRequest = (...request) => federation.handleRequest(...request);
     return federation;
+  }
+
+  #handleUse({ way, key, host, port, sizeBytes, tookMs }: Use): void {
+    if (way === "exit") this.options.log.info({ host, port, sizeBytes, tookMs, node: key }, "exit used");
   }
 
   /** An added peer that stands in the config file by now is that file's. */

@@ -22,6 +22,8 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       certificateFailures: "Times that the certificate for classic servers could not be read again.",
       gatewayConnections: "Connections of classic servers to this gateway.",
       gatewayAnswers: "Those that passed to a node, and have ended.",
+      gatewayBytes: "Bytes that passed through this gateway, both ways.",
+      ledgerEvictions: "Accounts of what others use of this exit or gateway, forgotten because there were too many.",
       connectionsRefused: "Connections of the homeserver that were not taken because there were too many.",
       tlsFailures: "TLS handshakes of the homeserver that failed.",
       certificateEvictions: "Certificates for tunnels forgotten because there were too many.",

@@ -1,10 +1,10 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ExitUse } from "../federation/exit/exit.js";
 import { type ClassicWay, Federation } from "../federation/federation.js";
 import type { CertifiedKey, FrontRules } from "../federation/gateway/classic-front.js";
 import type { FederationOverlay, Timers } from "../federation/overlay.js";
+import type { Use } from "../federation/use.js";
 import { WakeUpStateSchema } from "../federation/wake-ups.js";
 import { writeAtomic } from "./atomic-file.js";
 import type { Config, GatewaysConfig } from "./config.js";
@@ -24,14 +24,14 @@ export interface FederationParts {
   readonly timers: Timers;
   /** Told in a sentence what a person should look at. */
   readonly warn: (text: string) => void;
-  /** Another node used this one as its exit. */
-  readonly onExitUse: (use: ExitUse) => void;
+  /** Another node used this one as its exit or gateway. */
+  readonly onUse: (use: Use) => void;
   readonly onFault: (error: unknown) => void;
 }
 
 /** Starts federation with what it keeps in the state folder. Throws `PINYON_LISTEN`, and `PINYON_STATE` where that cannot be used. */
 export async function openFederation(parts: FederationParts): Promise<Federation> {
-  const { folder, config, name, seed, overlay, timers, warn, onExitUse, onFault } = parts;
+  const { folder, config, name, seed, overlay, timers, warn, onUse, onFault } = parts;
   const { homeserver } = config;
   if (config.classic !== "off" && NO_DNS.test(name)) warn(NO_WAY_BACK);
   if (config.classic === "exit" && config.exits.length === 0) warn("`classic: exit` needs `exits`, which names none");
@@ -45,7 +45,7 @@ export async function openFederation(parts: FederationParts): Promise<Federation
       exit: config.exit,
       gateway: config.gateway,
       front: frontRules(config, name),
-      onExitUse,
+      onUse,
       keyFolder: join(folder, "keys"),
       caFiles: {
         read: (file) => readIfThere(join(folder, file)),

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { awaitBeginning, type Reading } from "./beginning.js";
 import { CLIENT_HELLO_BYTES_MAX, CLIENT_HELLO_TIMEOUT_MS } from "./config.js";
 import type { Timers } from "./overlay.js";
 
@@ -41,26 +42,15 @@ export function readClientHello(bytes: Uint8Array): ClientHello | "more" | undef
   return readBody(message.subarray(4, wanted));
 }
 
+/** The same for `awaitBeginning`; no byte is taken away. */
+export function readingOfHello(bytes: Uint8Array): Reading<ClientHello> {
+  const hello = readClientHello(bytes);
+  return hello === "more" || hello === undefined ? hello : { found: hello, takenBytes: 0 };
+}
+
 /** The hello that a connection begins with; what was read is put back. Undefined where none comes in time, or the connection ends. */
 export function awaitClientHello(stream: Duplex, timers: Timers): Promise<ClientHello | undefined> {
-  return new Promise((resolve) => {
-    let seen: Buffer = Buffer.alloc(0);
-    const end = (hello: ClientHello | undefined) => {
-      cancel();
-      stream.off("data", handleData).off("end", handleEnd).off("close", handleEnd).pause();
-      if (hello !== undefined) stream.unshift(seen);
-      resolve(hello);
-    };
-    const handleEnd = () => end(undefined);
-    const handleData = (chunk: Buffer) => {
-      seen = Buffer.concat([seen, chunk]);
-      const hello = readClientHello(seen);
-      if (hello !== "more") end(hello);
-    };
-    const cancel = timers.after(CLIENT_HELLO_TIMEOUT_MS, handleEnd);
-    stream.on("data", handleData).on("end", handleEnd).on("close", handleEnd);
-    if (stream.destroyed) handleEnd();
-  });
+  return awaitBeginning(stream, CLIENT_HELLO_TIMEOUT_MS, timers, readingOfHello);
 }
 
 function readBody(body: Buffer): ClientHello | undefined {

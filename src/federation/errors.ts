@@ -24,6 +24,11 @@ const ERRORS = {
   PINYON_EXIT_HELLO: [502, "a stream through an exit does not begin with TLS for the server that it leads to"],
   PINYON_GATEWAY_HELLO: [400, "a connection to the gateway does not begin with TLS"],
   PINYON_GATEWAY_NAME: [404, "TLS asks for no server that this gateway brings others to"],
+  PINYON_GATEWAY_QUOTA: [503, "the node, or the address that asks for it, has used up what the gateway lets it"],
+  PINYON_GATEWAY_PROXY: [
+    400,
+    "a front of the gateway began a connection without a PROXY header, or with a broken one, or one that is no front sent one",
+  ],
   PINYON_GATEWAY_FORBIDDEN: [403, "the node takes nobody from this gateway"],
   PINYON_PATH: [404, "this is no path of the federation API"],
   PINYON_HEADERS: [400, "the request's head is ambiguous, malformed or too long"],

@@ -7,7 +7,7 @@ import { ClassicServers } from "./classic/servers.js";
 import type { Authorities } from "./classic/tls.js";
 import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { FederationError } from "./errors.js";
-import { Exit, type ExitRules, type ExitUse, SERVICES_PATH } from "./exit/exit.js";
+import { Exit, type ExitRules, SERVICES_PATH } from "./exit/exit.js";
 import { ExitNetwork } from "./exit/exit-network.js";
 import { ClassicFront, type FrontRules } from "./gateway/classic-front.js";
 import { Gateway, type GatewayRules } from "./gateway/gateway.js";
@@ -20,11 +20,13 @@ import { LocalCa, type LocalCaFiles } from "./local-ca.js";
 import { LocalListener, type OutboundRequest } from "./local-listener.js";
 import { Outbound } from "./outbound.js";
 import type { FederationOverlay, RemoteNode, Timers } from "./overlay.js";
+import type { Accounts } from "./quota.js";
 import { Reachability } from "./reachability.js";
 import { type CheckStep, selfCheck } from "./self-check.js";
 import { Servers } from "./servers.js";
 import { Signer } from "./signing.js";
 import { type FederationStats, newFederationStats } from "./stats.js";
+import type { Use } from "./use.js";
 import { type KeptWakeUps, WakeUps } from "./wake-ups.js";
 import { askWhole } from "./whole.js";
 import { formatXMatrix } from "./x-matrix.js";
@@ -44,8 +46,8 @@ export interface FederationOptions {
   readonly gateway?: GatewayRules | undefined;
   /** How classic servers come to this node by gateways; undefined: not at all. */
   readonly front?: FrontRules | undefined;
-  /** Told of each use of the exit, once it is over. */
-  readonly onExitUse: (use: ExitUse) => void;
+  /** Told of each use of exit and gateway, once it is over. */
+  readonly onUse: (use: Use) => void;
   /** The authorities of classic servers' certificates; undefined: those that the platform brings. */
   readonly authorities?: Authorities;
   /** The network of this machine; undefined: as it is. */
@@ -127,7 +129,7 @@ export class Federation {
     const { exits } = classic ?? {};
     const byExits = exits && new ExitNetwork({ exits, overlay, stats, timers, random });
     this.#network = classic && (byExits ?? direct);
-    const { exit: rules, onExitUse: onUse, authorities } = options;
+    const { exit: rules, onUse, authorities } = options;
     this.#exit = new Exit({
       rules,
       network: direct,
@@ -236,11 +238,37 @@ export class Federation {
     return this.#gateway?.addresses() ?? [];
   }
 
+  /** Lets others out by other rules from now on, and cuts the streams that they forbid. */
+  setExitRules(rules: ExitRules): void {
+    this.#exit.setRules(rules);
+  }
+
+  /** The same of a gateway, but for its domain and addresses. A node that is none stays none. */
+  setGatewayRules(rules: GatewayRules): void {
+    this.#gateway?.setRules(rules);
+  }
+
+  /** What each key used of the exit, and of the gateway, and each source of classic servers there. */
+  exitAccounts(): Accounts {
+    return this.#exit.accounts();
+  }
+
+  gatewayAccounts(): { readonly nodes: Accounts; readonly sources: Accounts } {
+    const { admission } = this.#gateway ?? {};
+    return { nodes: admission?.nodes() ?? [], sources: admission?.sources() ?? [] };
+  }
+
+  /** The uses of exit and gateway that are not over. */
+  openUses(): Use[] {
+    return [...this.#exit.openUses(), ...(this.#gateway?.openUses() ?? [])];
+  }
+
   async #open(): Promise<void> {
-    const { homeserver, caFiles, timers, gateway, overlay } = this.#options;
+    const { homeserver, caFiles, timers, gateway, overlay, onUse } = this.#options;
     await this.#front.start();
     if (gateway !== undefined) {
-      this.#gateway = await Gateway.open({ rules: gateway, overlay, stats: this.stats, timers });
+      const { stats } = this;
+      this.#gateway = await Gateway.open({ rules: gateway, overlay, stats, timers, wallMs: Date.now, onUse });
     }
     if (homeserver === undefined) return;
     const { listen, secret } = homeserver;

@@ -28,9 +28,13 @@ export interface FederationStats {
   /** Connections of classic servers to this gateway, those that passed to a node and ended, and those refused. */
   gatewayConnections: number;
   gatewayAnswers: number;
+  /** Bytes that passed through this gateway. */
+  gatewayBytes: number;
   /** Times that the certificate that gateways' connections are shown could not be read again. */
   certificateFailures: number;
   readonly gatewayErrors: Record<FederationCode, number>;
+  /** Accounts of what others use of an exit or gateway that were forgotten because there were too many. */
+  ledgerEvictions: number;
   /** Connections of the homeserver that were not taken because there were too many. */
   connectionsRefused: number;
   /** TLS handshakes of the homeserver that failed. */
@@ -81,6 +85,8 @@ export function newFederationStats(): FederationStats {
     exitErrors: none(),
     gatewayConnections: 0,
     gatewayAnswers: 0,
+    gatewayBytes: 0,
+    ledgerEvictions: 0,
     certificateFailures: 0,
     gatewayErrors: none(),
     connectionsRefused: 0,

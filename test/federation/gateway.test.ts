@@ -1,89 +1,40 @@
 import { once } from "node:events";
-import { createConnection, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import t, { type Test } from "tap";
+import t from "tap";
 import { CLIENT_HELLO_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "../../src/federation/config.js";
 import { CERTIFICATE_KEPT_MS } from "../../src/federation/gateway/config.js";
-import type { Timers } from "../../src/federation/overlay.js";
 import { Signer } from "../../src/federation/signing.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { VirtualTimers } from "../link/timers.js";
 import { until } from "../link/until.js";
 import { PROFILE } from "./attacking.js";
 import { TestAuthority } from "./authority.js";
+import {
+  CLASSIC,
+  DOMAIN,
+  dial,
+  type GatewayPlace,
+  gatewayPlace,
+  gatewayRules,
+  get,
+  hex,
+  mustServe,
+  say,
+} from "./gateway-place.js";
 import { clientHello } from "./hellos.js";
 import { readAll } from "./listening.js";
-import { TestNetwork, type TestNode } from "./network.js";
+import { TestNetwork } from "./network.js";
 import { VERSION } from "./raw-node.js";
-import { KEY_ID, startServer, type TestServer } from "./server.js";
+import { KEY_ID, startServer } from "./server.js";
 
 /*
  * Classic servers that reach a server of the overlay by a gateway, which passes their TLS through.
  */
 
-const DOMAIN = "gw.example";
-
-interface Place {
-  readonly network: TestNetwork;
-  readonly authority: TestAuthority;
-  readonly gateway: TestServer;
-  readonly server: TestServer;
-  readonly allow: Set<string>;
-}
-
-const hex = ({ key }: TestNode) => Buffer.from(key).toString("hex");
-
-async function place(t: Test, timers?: Timers): Promise<Place> {
-  const network = new TestNetwork();
-  const authority = await TestAuthority.make();
-  const allow = new Set<string>();
-  const common = timers === undefined ? {} : { timers };
-  const listen = [{ host: "127.0.0.1", port: 0 }];
-  const gateway = await startServer(t, network, { ...common, gateway: { domain: DOMAIN, listen, allow } });
-  const server = await startServer(t, network, {
-    ...common,
-    suffix: DOMAIN,
-    front: async (name) => {
-      const { cert: certificate, key } = await authority.certify({ dns: [name] });
-      return { gateways: new Set([hex(gateway.node)]), read: async () => ({ certificate, key }) };
-    },
-  });
-  allow.add(hex(server.node));
-  return { network, authority, gateway, server, allow };
-}
-
-function dial({ gateway }: Place): Socket {
-  const [address] = gateway.federation.gatewayAddresses() as [{ host: string; port: number }];
-  return createConnection(address).on("error", () => {});
-}
-
-/** What a classic server is answered to bytes that it says in TLS with the node. */
-async function say(scene: Place, bytes: string, servername = scene.server.name): Promise<string> {
-  const secured = connectTls({ socket: dial(scene), servername, ca: scene.authority.certificatePem });
-  await once(secured, "secureConnect");
-  secured.write(bytes);
-  return readAll(secured);
-}
-
-const CLASSIC = new Signer(Buffer.alloc(32, 5), "classic.example");
-
-function get(
-  { server }: Place,
-  path: string,
-  changes: { host?: string; signer?: Signer; fields?: string } = {},
-): string {
-  const { host = server.name, signer = CLASSIC, fields = "" } = changes;
-  const x = formatXMatrix(signer.authorization({ method: "GET", path, destination: server.name }, KEY_ID));
-  return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nAuthorization: ${x}\r\n${fields}\r\n`;
-}
-
-async function mustServe(t: Test, scene: Place): Promise<void> {
-  t.match(await say(scene, get(scene, VERSION)), /^HTTP\/1\.1 200 /, "an honest request succeeds meanwhile");
-}
-
 t.test("a classic server reaches a server of the overlay, with TLS that ends at its node", async (t) => {
-  const scene = await place(t);
+  const scene = await gatewayPlace(t);
   const { server } = scene;
   const wellKnown = await say(scene, get(scene, "/.well-known/matrix/server"));
   t.match(wellKnown, `{"m.server":"${server.name}:443"}`);
@@ -106,8 +57,8 @@ t.test("a renewed certificate is shown without a restart, and one that is broken
   const network = new TestNetwork();
   const authority = await TestAuthority.make();
   const allow = new Set<string>();
-  const listen = [{ host: "127.0.0.1", port: 0 }];
-  const gateway = await startServer(t, network, { timers, gateway: { domain: DOMAIN, listen, allow } });
+  const rules = gatewayRules(allow);
+  const gateway = await startServer(t, network, { timers, gateway: rules });
   let shown = { certificate: "", key: "" };
   let reads = 0;
   const server = await startServer(t, network, {
@@ -126,7 +77,7 @@ t.test("a renewed certificate is shown without a restart, and one that is broken
     },
   });
   allow.add(hex(server.node));
-  const scene: Place = { network, authority, gateway, server, allow };
+  const scene: GatewayPlace = { network, authority, gateway, server, allow, rules };
   await t.rejects(say(scene, ""), { code: "CERT_HAS_EXPIRED" });
   const renewed = await authority.certify({ dns: [server.name] });
   shown = { certificate: renewed.cert, key: renewed.key };
@@ -140,7 +91,7 @@ t.test("a renewed certificate is shown without a restart, and one that is broken
 });
 
 t.test("10 MB pass each way through a gateway", async (t) => {
-  const scene = await place(t);
+  const scene = await gatewayPlace(t);
   const { server } = scene;
   const secured = connectTls({ socket: dial(scene), servername: server.name, ca: scene.authority.certificatePem });
   await once(secured, "secureConnect");
@@ -159,7 +110,7 @@ t.test("10 MB pass each way through a gateway", async (t) => {
 
 t.test("TLS for a name that is none of the gateway's, for none, or that is no TLS, is cut and counted", async (t) => {
   const timers = new VirtualTimers();
-  const scene = await place(t, timers);
+  const scene = await gatewayPlace(t, timers);
   const { network, server, gateway } = scene;
   const { gatewayErrors } = gateway.federation.stats;
   const [label] = server.name.split(".");
@@ -232,7 +183,7 @@ class InPieces extends Duplex {
 
 t.test("a hello in ten pieces passes, and slow ones hold nobody up", async (t) => {
   const timers = new VirtualTimers();
-  const scene = await place(t, timers);
+  const scene = await gatewayPlace(t, timers);
   const { server, authority, gateway } = scene;
   const slow = Array.from({ length: 100 }, () => dial(scene));
   await until("they are there", () => gateway.federation.stats.gatewayConnections === slow.length);
@@ -253,7 +204,7 @@ t.test("a hello in ten pieces passes, and slow ones hold nobody up", async (t) =
 
 t.test("a classic server that begins no request, or ends none, is cut", async (t) => {
   const timers = new VirtualTimers();
-  const scene = await place(t, timers);
+  const scene = await gatewayPlace(t, timers);
   const { server, authority } = scene;
   const open = async () => {
     const secured = connectTls({ socket: dial(scene), servername: server.name, ca: authority.certificatePem });
@@ -275,7 +226,7 @@ t.test("a classic server that begins no request, or ends none, is cut", async (t
 });
 
 t.test("an overlay origin, an odd head and what is no federation are refused behind a gateway", async (t) => {
-  const scene = await place(t);
+  const scene = await gatewayPlace(t);
   const { network, server } = scene;
   const { inboundErrors } = server.federation.stats;
   const forger = network.join();
@@ -310,7 +261,7 @@ t.test("an overlay origin, an odd head and what is no federation are refused beh
 });
 
 t.test("a node takes nobody from a gateway that it does not name, and one that is away is told as that", async (t) => {
-  const scene = await place(t);
+  const scene = await gatewayPlace(t);
   const { network, gateway, allow } = scene;
   const { gatewayErrors } = gateway.federation.stats;
   const closed = await startServer(t, network, { suffix: DOMAIN });

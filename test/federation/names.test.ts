@@ -42,7 +42,7 @@ t.test("a node that serves no homeserver says so, and counts as one whose homese
     homeserver: undefined,
     classic: undefined,
     exit: CLOSED,
-    onExitUse: () => {},
+    onUse: () => {},
     keyFolder: tempFolder(t),
     caFiles: { read: async () => undefined, write: async () => {} },
     keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {}, written: async () => {} },

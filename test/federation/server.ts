@@ -4,12 +4,13 @@ import type { AddressInfo } from "node:net";
 import type { Test } from "tap";
 import { Clock } from "../../src/driver/clock.js";
 import type { MachineNetwork } from "../../src/federation/classic/network.js";
-import { CLOSED, type ExitRules, type ExitUse } from "../../src/federation/exit/exit.js";
+import { CLOSED, type ExitRules } from "../../src/federation/exit/exit.js";
 import { type ClassicWay, Federation } from "../../src/federation/federation.js";
 import type { FrontRules } from "../../src/federation/gateway/classic-front.js";
 import type { GatewayRules } from "../../src/federation/gateway/gateway.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
+import type { Use } from "../../src/federation/use.js";
 import type { WakeUpState } from "../../src/federation/wake-ups.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { nameToKey } from "../../src/wire/name.js";
@@ -37,8 +38,8 @@ export interface TestServer {
   readonly homeserver: Server;
   /** Heads of the requests that reached the homeserver. */
   readonly asked: IncomingMessage[];
-  /** Uses of the node as an exit. */
-  readonly used: ExitUse[];
+  /** Uses of the node as an exit or a gateway. */
+  readonly used: Use[];
   /** Where the node keeps key responses. */
   readonly keyFolder: string;
 }
@@ -80,7 +81,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   const { name, seed } = node;
   const signer = new Signer(seed, name);
   const asked: IncomingMessage[] = [];
-  const used: ExitUse[] = [];
+  const used: Use[] = [];
   const all: Answers = { ...answersOf(signer), ...answers };
   const homeserver = createServer((request, response) => {
     asked.push(request);
@@ -105,7 +106,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     },
     classic,
     exit,
-    onExitUse: (use) => used.push(use),
+    onUse: (use) => used.push(use),
     machine,
     authorities,
     gateway,

@@ -12,5 +12,7 @@ export const EXIT_ANSWER_BYTES_MAX = 16 * 1024;
 export const EXIT_TIMEOUT_MS = 20_000;
 /** An exit that could not be reached, or had no room, comes last for so long, in ms. */
 export const EXIT_BACK_OFF: BackOff = { firstMs: 5_000, maxMs: 300_000 };
-/** Keys whose use of an exit is counted: 200 bytes each. */
+/** Keys that a list of the config may name. */
 export const EXIT_KEYS_MAX = 1_000;
+/** Keys whose use of an exit is counted, those on its list: 200 bytes each. */
+export const EXIT_ACCOUNTS_MAX = 3_000;

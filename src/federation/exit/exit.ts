@@ -10,10 +10,11 @@ import { checkRawHeaders, headerValues } from "../headers.js";
 import { http2Question } from "../http2.js";
 import { join } from "../join.js";
 import type { RemoteNode, Timers } from "../overlay.js";
+import { type Accounts, Charge, Ledger, NO_QUOTA, type Quota } from "../quota.js";
 import { TLS_PORTS, USER_PORT_MIN } from "../request-line.js";
 import type { FederationStats } from "../stats.js";
-import { EXIT_IDLE_MS, EXIT_SERVICES_MAX } from "./config.js";
-import { type ExitAccount, ExitLedger, type ExitQuota, NO_QUOTA } from "./ledger.js";
+import { type OpenUse, type Use, Uses } from "../use.js";
+import { EXIT_ACCOUNTS_MAX, EXIT_IDLE_MS, EXIT_SERVICES_MAX } from "./config.js";
 
 /** Where a node asks an exit for the SRV records of a name that follows. */
 export const SERVICES_PATH = "/_pinyon/v1/services/";
@@ -27,20 +28,11 @@ export interface ExitRules {
   readonly allow: ReadonlySet<string>;
   /** Domains to whose hosts nobody is let out, in lower case. */
   readonly deny: readonly string[];
-  readonly quota: ExitQuota;
+  readonly quota: Quota;
 }
 
 /** Nobody is let out. */
 export const CLOSED: ExitRules = { allow: new Set(), deny: [], quota: NO_QUOTA };
-
-/** One use of an exit, for the operator's log: who, where, how long and how much; never what. */
-export interface ExitUse {
-  readonly key: string;
-  readonly host: string;
-  readonly port: number;
-  readonly sizeBytes: number;
-  readonly tookMs: number;
-}
 
 export interface ExitOptions {
   readonly rules: ExitRules;
@@ -51,7 +43,7 @@ export interface ExitOptions {
   readonly timers: Timers;
   readonly wallMs: () => number;
   readonly random: () => number;
-  readonly onUse: (use: ExitUse) => void;
+  readonly onUse: (use: Use) => void;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -68,14 +60,41 @@ interface Target extends ClassicName {
  */
 export class Exit {
   readonly #options: ExitOptions;
-  readonly #ledger: ExitLedger;
+  readonly #ledger: Ledger;
+  readonly #uses: Uses;
+  #rules: ExitRules;
   readonly #wellKnown: WellKnown;
 
   constructor(options: ExitOptions) {
-    const { rules, timers, wallMs } = options;
+    const { timers, wallMs, stats } = options;
     this.#options = options;
-    this.#ledger = new ExitLedger(rules.quota, timers, wallMs);
+    this.#rules = options.rules;
+    this.#uses = new Uses(options);
+    this.#ledger = new Ledger({
+      quota: () => this.#rules.quota,
+      code: "PINYON_EXIT_QUOTA",
+      accountsMax: EXIT_ACCOUNTS_MAX,
+      timers,
+      wallMs,
+      onEviction: () => stats.ledgerEvictions++,
+    });
     this.#wellKnown = new WellKnown(options);
+  }
+
+  /** Goes by other rules from now on, and cuts the streams that they forbid. */
+  setRules(rules: ExitRules): void {
+    this.#rules = rules;
+    this.#uses.cut(({ key, host }) => !rules.allow.has(key) || this.#isDenied(host));
+  }
+
+  /** What each key used since the node runs. */
+  accounts(): Accounts {
+    return this.#ledger.accounts();
+  }
+
+  /** The uses that are not over. */
+  openUses(): Use[] {
+    return this.#uses.list();
   }
 
   /** Another node wants out, or asks for SRV records. */
@@ -85,13 +104,14 @@ export class Exit {
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
   ): Promise<void> {
-    const { rules, stats, onFault } = this.#options;
+    const { stats, onFault } = this.#options;
     const key = Buffer.from(remote.key).toString("hex");
     const question = http2Question(request);
     stats.exitRequests++;
     try {
       checkRawHeaders(rawHeaders);
-      if (!rules.allow.has(key)) throw new FederationError("PINYON_EXIT_FORBIDDEN", "this node is not on its list");
+      if (!this.#rules.allow.has(key))
+        throw new FederationError("PINYON_EXIT_FORBIDDEN", "this node is not on its list");
       if (headers[":method"] !== "CONNECT") await this.#giveServices(key, request, headers);
       else await this.#connect(key, request, await this.#target(headers, rawHeaders));
       stats.exitAnswers++;
@@ -137,17 +157,19 @@ export class Exit {
   }
 
   #requireAllowed(host: string): void {
-    const isDenied = this.#options.rules.deny.some((domain) => host === domain || host.endsWith(`.${domain}`));
-    if (isDenied) throw new FederationError("PINYON_EXIT_FORBIDDEN", `${host} is denied`);
+    if (this.#isDenied(host)) throw new FederationError("PINYON_EXIT_FORBIDDEN", `${host} is denied`);
+  }
+
+  #isDenied(host: string): boolean {
+    return this.#rules.deny.some((domain) => host === domain || host.endsWith(`.${domain}`));
   }
 
   async #connect(key: string, request: ServerHttp2Stream, target: Target): Promise<void> {
-    const { network, timers, onUse } = this.#options;
+    const { network, timers } = this.#options;
     const { host, port } = target;
-    const account = this.#ledger.connect(key);
-    const beganMs = timers.nowMs();
-    let sizeBytes = 0;
-    account.streams++;
+    const charge = new Charge();
+    charge.add(this.#ledger, key);
+    const use = this.#uses.begin({ way: "exit", key, host, port }, () => request.destroy());
     try {
       const socket = await network.open(host, port);
       socket.on("error", () => {});
@@ -160,13 +182,10 @@ export class Exit {
         socket.destroy();
         throw error;
       });
-      const hasRoom = this.#counting(account, (passedBytes) => {
-        sizeBytes += passedBytes;
-      });
-      await join(request, socket, EXIT_IDLE_MS, timers, hasRoom);
+      await join(request, socket, EXIT_IDLE_MS, timers, (sizeBytes) => this.#mayPass(charge, use, sizeBytes));
     } finally {
-      account.streams--;
-      onUse({ key, host, port, sizeBytes, tookMs: Math.round(timers.nowMs() - beganMs) });
+      charge.end();
+      use.end();
     }
   }
 
@@ -179,14 +198,13 @@ export class Exit {
   }
 
   /** Counts what passes; false where the account's day is used up. */
-  #counting(account: ExitAccount, count: (sizeBytes: number) => void): (sizeBytes: number) => boolean {
-    return (sizeBytes) => {
-      count(sizeBytes);
-      this.#options.stats.exitBytes += sizeBytes;
-      if (this.#ledger.pass(account, sizeBytes)) return true;
-      this.#options.stats.exitErrors.PINYON_EXIT_QUOTA++;
-      return false;
-    };
+  #mayPass(charge: Charge, use: OpenUse, sizeBytes: number): boolean {
+    const { stats } = this.#options;
+    use.sizeBytes += sizeBytes;
+    stats.exitBytes += sizeBytes;
+    if (charge.pass(sizeBytes)) return true;
+    stats.exitErrors.PINYON_EXIT_QUOTA++;
+    return false;
   }
 }
 

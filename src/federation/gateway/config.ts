@@ -10,3 +10,13 @@ export const GATEWAY_IDLE_MS = 660_000;
 export const CERTIFICATE_KEPT_MS = 60_000;
 /** Time until the node that a connection is for has taken it, in ms: a search of the mesh and a handshake. */
 export const GATEWAY_TIMEOUT_MS = 20_000;
+/** Bytes of what a front says in the PROXY protocol before a connection: 52 of addresses, and what else it was told to add. */
+export const PROXY_HEADER_BYTES_MAX = 2_048;
+/** Nodes that are counted what they use of a gateway: 200 bytes each. */
+export const GATEWAY_NODES_MAX = 5_000;
+/** Sources, addresses of IPv4 and networks of IPv6, that are counted so: 200 bytes each. */
+export const GATEWAY_SOURCES_MAX = 20_000;
+
+if (GATEWAY_CONNECTIONS_MAX >= Math.min(GATEWAY_NODES_MAX, GATEWAY_SOURCES_MAX)) {
+  throw new Error("there must be room for the account of each connection");
+}

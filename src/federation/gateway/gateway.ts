@@ -2,21 +2,28 @@ import type { IncomingHttpHeaders } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { isServerName, nameToKey } from "../../wire/name.js";
-import { awaitClientHello } from "../client-hello.js";
+import { awaitBeginning } from "../beginning.js";
+import { readingOfHello } from "../client-hello.js";
+import { CLIENT_HELLO_TIMEOUT_MS } from "../config.js";
 import { FEDERATION_CODES, FederationError, federationErrorOf } from "../errors.js";
 import { CODE_HEADER } from "../http2.js";
 import { join } from "../join.js";
 import { addressOf, type ListenAddress, listenOn } from "../listen-address.js";
 import type { FederationOverlay, Timers } from "../overlay.js";
+import { Charge } from "../quota.js";
 import type { FederationStats } from "../stats.js";
+import { type Use, Uses } from "../use.js";
+import { Admission, type AdmissionRules } from "./admission.js";
 import { GATEWAY_CONNECTIONS_MAX, GATEWAY_IDLE_MS, GATEWAY_PARTS, GATEWAY_TIMEOUT_MS } from "./config.js";
+import { isProxyHeader, readProxyHeader } from "./proxy-header.js";
+import { plainAddress } from "./source.js";
 
-export interface GatewayRules {
+export interface GatewayRules extends AdmissionRules {
   /** The domain below which the nodes have their names, in lower case. */
   readonly domain: string;
   readonly listen: readonly ListenAddress[];
-  /** Keys in hex of the nodes that classic servers are brought to. */
-  readonly allow: ReadonlySet<string>;
+  /** Addresses of fronts, as `plainAddress` gives them: what comes from there begins with a PROXY header, and nothing else does. */
+  readonly fronts: ReadonlySet<string>;
 }
 
 export interface GatewayOptions {
@@ -24,6 +31,8 @@ export interface GatewayOptions {
   readonly overlay: FederationOverlay;
   readonly stats: FederationStats;
   readonly timers: Timers;
+  readonly wallMs: () => number;
+  readonly onUse: (use: Use) => void;
 }
 
 /** A fatal alert of TLS: `unrecognized_name` (RFC 6066, section 3; RFC 8446, section 6). */
@@ -39,9 +48,15 @@ export class Gateway {
   readonly #sockets = new Set<Socket>();
   /** Connections by the key of their node, in hex. */
   readonly #byNode = new Map<string, number>();
+  readonly #admission: Admission;
+  readonly #uses: Uses;
+  #rules: GatewayRules;
 
   private constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#rules = options.rules;
+    this.#admission = new Admission({ ...options, isInvited: () => false });
+    this.#uses = new Uses(options);
   }
 
   /** Listens. Rejects with the system's error; then nothing is left open. */
@@ -59,6 +74,24 @@ export class Gateway {
   /** Where it listens, in the order of the rules. */
   addresses(): readonly ListenAddress[] {
     return this.#servers.map((server, i) => addressOf(server, this.#options.rules.listen[i]!));
+  }
+
+  /** Goes by other rules from now on, but for domain and addresses, and cuts the connections that they forbid. */
+  setRules(rules: GatewayRules): void {
+    const { domain, listen } = this.#rules;
+    this.#rules = { ...rules, domain, listen };
+    this.#admission.rules = rules;
+    this.#uses.cut(({ key }) => this.#admission.standing(key) === undefined);
+  }
+
+  /** What it lets whom, and what they used of it. */
+  get admission(): Admission {
+    return this.#admission;
+  }
+
+  /** The uses that are not over. */
+  openUses(): Use[] {
+    return this.#uses.list();
   }
 
   /** Takes no more and cuts what is open. */
@@ -80,46 +113,82 @@ export class Gateway {
   }
 
   async #serve(socket: Socket): Promise<void> {
-    const { stats, timers } = this.#options;
+    const { stats } = this.#options;
     stats.gatewayConnections++;
     this.#sockets.add(socket);
     socket.on("error", () => socket.destroy());
     socket.once("close", () => this.#sockets.delete(socket));
+    const charge = new Charge();
     try {
       if (this.#sockets.size > GATEWAY_CONNECTIONS_MAX) throw new FederationError("PINYON_BUSY");
-      const hello = await awaitClientHello(socket, timers);
-      if (hello === undefined) throw new FederationError("PINYON_GATEWAY_HELLO");
-      const name = this.#nodeName(hello.serverName);
-      await this.#pass(socket, name);
+      const address = await this.#source(socket, charge);
+      const name = await this.#nodeName(socket);
+      await this.#pass(socket, address, name, charge);
       stats.gatewayAnswers++;
     } catch (thrown) {
       const { code } = federationErrorOf(thrown);
       stats.gatewayErrors[code]++;
       if (code === "PINYON_GATEWAY_NAME") socket.end(UNKNOWN_NAME);
       socket.destroySoon();
+    } finally {
+      charge.end();
     }
   }
 
-  /** The name of the node that is asked for. Throws where it is none of this gateway's. */
-  #nodeName(serverName: string | undefined): string {
-    const { domain, allow } = this.#options.rules;
-    const isOurs = serverName !== undefined && isServerName(serverName) && serverName.endsWith(`.${domain}`);
-    const key = isOurs ? nameToKey(serverName)! : undefined;
-    const isDirect = serverName?.indexOf(".") === (serverName?.length ?? 0) - domain.length - 1;
-    if (key === undefined || !isDirect || !allow.has(hex(key)))
-      throw new FederationError("PINYON_GATEWAY_NAME", serverName);
-    return serverName!;
+  /** The address that a connection comes from, as the front says it or as it is. What a front says for itself is counted on nobody. */
+  async #source(socket: Socket, charge: Charge): Promise<string> {
+    const { timers } = this.#options;
+    const own = plainAddress(socket.remoteAddress ?? "");
+    if (own === undefined) throw new FederationError("PINYON_BODY_BROKEN");
+    if (!this.#rules.fronts.has(own)) {
+      this.#admission.chargeSource(charge, own);
+      return own;
+    }
+    const proxied = await awaitBeginning(socket, CLIENT_HELLO_TIMEOUT_MS, timers, readProxyHeader);
+    if (proxied === undefined) throw new FederationError("PINYON_GATEWAY_PROXY");
+    if (proxied.address !== undefined) this.#admission.chargeSource(charge, proxied.address);
+    return proxied.address ?? own;
   }
 
-  async #pass(socket: Socket, name: string): Promise<void> {
+  /** The name of the node that is asked for. Throws where it is none of this gateway's. */
+  async #nodeName(socket: Socket): Promise<string> {
+    let seen: Buffer = Buffer.alloc(0);
+    const hello = await awaitBeginning(socket, CLIENT_HELLO_TIMEOUT_MS, this.#options.timers, (bytes) => {
+      seen = bytes;
+      return readingOfHello(bytes);
+    });
+    if (hello === undefined) {
+      throw new FederationError(isProxyHeader(seen) ? "PINYON_GATEWAY_PROXY" : "PINYON_GATEWAY_HELLO");
+    }
+    const { domain } = this.#rules;
+    const { serverName = "" } = hello;
+    const isOurs = isServerName(serverName) && serverName.indexOf(".") === serverName.length - domain.length - 1;
+    if (!isOurs || !serverName.endsWith(domain)) throw new FederationError("PINYON_GATEWAY_NAME", serverName);
+    return serverName;
+  }
+
+  async #pass(socket: Socket, address: string, name: string, charge: Charge): Promise<void> {
+    const { stats, timers } = this.#options;
     const node = hex(nameToKey(name)!);
+    const standing = this.#admission.standing(node);
+    if (standing === undefined) throw new FederationError("PINYON_GATEWAY_NAME", name);
+    this.#admission.chargeNode(charge, node, standing);
     const open = (this.#byNode.get(node) ?? 0) + 1;
     if (open * GATEWAY_PARTS > GATEWAY_CONNECTIONS_MAX - this.#sockets.size) throw new FederationError("PINYON_BUSY");
     this.#byNode.set(node, open);
+    const what = { way: "gateway", key: node, host: address, port: socket.localPort ?? 0 } as const;
+    const use = this.#uses.begin(what, () => socket.destroy());
     try {
       const stream = await this.#connect(name);
-      await join(socket, stream, GATEWAY_IDLE_MS, this.#options.timers);
+      await join(socket, stream, GATEWAY_IDLE_MS, timers, (sizeBytes) => {
+        use.sizeBytes += sizeBytes;
+        stats.gatewayBytes += sizeBytes;
+        if (charge.pass(sizeBytes)) return true;
+        stats.gatewayErrors.PINYON_GATEWAY_QUOTA++;
+        return false;
+      });
     } finally {
+      use.end();
       const left = this.#byNode.get(node)! - 1;
       if (left === 0) this.#byNode.delete(node);
       else this.#byNode.set(node, left);

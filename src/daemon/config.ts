@@ -83,6 +83,13 @@ const peerUri = z
     }
   });
 
+/** A certificate needs its key, and a key its certificate. */
+function requirePair(certificate: string | undefined, key: string | undefined, context: z.RefinementCtx): void {
+  const [present, missing] = certificate === undefined ? ["key", "certificate"] : ["certificate", "key"];
+  if ((certificate === undefined) === (key === undefined)) return;
+  context.addIssue({ code: "custom", path: [present], message: `\`${missing}\` beside it` });
+}
+
 /** What a config file may hold, as it stands there. Its JSON schema and docs/config.md are made from here; tests keep them equal. */
 export const ConfigSchema = z
   .strictObject({
@@ -253,6 +260,28 @@ export const ConfigSchema = z
             "Addresses of fronts, such as nginx or HAProxy, that say in the PROXY protocol, version 1 or 2, whom each connection is for. It is taken from them alone, and from them nothing else.",
           )
           .meta({ examples: [["192.0.2.7"]] }),
+        terminate: z
+          .boolean({ error: "true or false" })
+          .default(false)
+          .describe(
+            "End TLS here for nodes that have no certificate and say `gateways.terminate`, with one for `*.<domain>`: this node can then read and forge what passes to them. Others keep theirs.",
+          ),
+        certificate: file
+          .optional()
+          .describe(
+            "For `terminate`: the file of the certificate for `*.<domain>`, with those of its authorities, in PEM.",
+          )
+          .meta({ examples: ["/etc/pinyon/wildcard.pem"] }),
+        key: file
+          .optional()
+          .describe("File of that certificate's key, in PEM.")
+          .meta({ examples: ["/etc/pinyon/wildcard-key.pem"] }),
+      })
+      .superRefine(({ terminate, certificate, key }, context) => {
+        requirePair(certificate, key, context);
+        if (terminate && certificate === undefined) {
+          context.addIssue({ code: "custom", path: ["terminate"], message: "`certificate` and `key` beside it" });
+        }
       })
       .optional()
       .describe(
@@ -266,9 +295,29 @@ export const ConfigSchema = z
           .describe("Names or keys of the gateways that may bring classic servers to this node.")
           .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
         certificate: file
+          .optional()
           .describe("File of the certificate for the node's name, with those of its authorities, in PEM.")
           .meta({ examples: ["/etc/pinyon/fullchain.pem"] }),
-        key: file.describe("File of the certificate's key, in PEM.").meta({ examples: ["/etc/pinyon/privkey.pem"] }),
+        key: file
+          .optional()
+          .describe("File of the certificate's key, in PEM.")
+          .meta({ examples: ["/etc/pinyon/privkey.pem"] }),
+        terminate: z
+          .boolean({ error: "true or false" })
+          .default(false)
+          .describe(
+            "The node needs no certificate: its gateways end TLS with theirs. Whoever runs one can read what classic servers and the homeserver say to each other, and forge it.",
+          ),
+      })
+      .superRefine(({ terminate, certificate, key }, context) => {
+        requirePair(certificate, key, context);
+        if (terminate === (certificate !== undefined)) {
+          context.addIssue({
+            code: "custom",
+            path: ["terminate"],
+            message: "either `certificate` and `key` or `terminate: true`",
+          });
+        }
       })
       .optional()
       .describe("The gateways of this node, and what it shows to classic servers. Unset: they cannot reach it."),
@@ -326,7 +375,7 @@ export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | 
   /** Keys of the nodes that let this one out. */
   readonly exits: readonly Uint8Array[];
   readonly exit: ExitRules;
-  readonly gateway: GatewayRules | undefined;
+  readonly gateway: GatewayConfig | undefined;
   /** Undefined: classic servers cannot reach the node. */
   readonly gateways: GatewaysConfig | undefined;
   readonly metrics: { readonly listen: HostPort | undefined };
@@ -334,13 +383,24 @@ export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | 
   readonly homeserver: HomeserverConfig | undefined;
 }
 
+/** Files in PEM. */
+export interface CertificateFiles {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** The gateway that a node is. */
+export interface GatewayConfig extends Omit<GatewayRules, "terminate"> {
+  /** With which it ends TLS; undefined: it ends none. */
+  readonly files: CertificateFiles | undefined;
+}
+
 /** How classic servers reach a node. */
 export interface GatewaysConfig {
   /** Keys in hex. */
   readonly nodes: ReadonlySet<string>;
-  /** Files in PEM. */
-  readonly certificate: string;
-  readonly key: string;
+  /** Undefined: they end TLS. */
+  readonly files: CertificateFiles | undefined;
 }
 
 /** The homeserver beside a node. */
@@ -370,7 +430,7 @@ export function resolveConfig(text: ConfigText): Config {
       quota: quotaOf(exit.streams, exit.connectsPerMinute, exit.gigabytesPerDay),
     },
     gateway: gateway && resolveGateway(gateway),
-    gateways: gateways && { ...gateways, nodes: keySet(gateways.nodes)! },
+    gateways: gateways && { nodes: keySet(gateways.nodes)!, files: filesOf(gateways) },
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
     homeserver: homeserver && {
       ...homeserver,
@@ -380,7 +440,7 @@ export function resolveConfig(text: ConfigText): Config {
   };
 }
 
-function resolveGateway(gateway: NonNullable<ConfigText["gateway"]>): GatewayRules {
+function resolveGateway(gateway: NonNullable<ConfigText["gateway"]>): GatewayConfig {
   const { domain, listen, allow, deny, open, fronts } = gateway;
   return {
     domain: domain.toLowerCase(),
@@ -391,11 +451,22 @@ function resolveGateway(gateway: NonNullable<ConfigText["gateway"]>): GatewayRul
     quota: quotaOf(gateway.streams, gateway.connectsPerMinute, gateway.gigabytesPerDay),
     sourceQuota: quotaOf(gateway.sourceStreams, gateway.sourceConnectsPerMinute, gateway.sourceGigabytesPerDay),
     fronts: new Set(fronts.map((value) => plainAddress(value)!)),
+    files: gateway.terminate ? filesOf(gateway) : undefined,
   };
 }
 
 function quotaOf(streams: number, connectsPerMinute: number, gigabytesPerDay: number): Quota {
   return { streams, connectsPerMinute, bytesPerDay: gigabytesPerDay * 1e9 };
+}
+
+function filesOf({
+  certificate,
+  key,
+}: {
+  certificate?: string | undefined;
+  key?: string | undefined;
+}): CertificateFiles | undefined {
+  return certificate === undefined || key === undefined ? undefined : { certificate, key };
 }
 
 /** Names and keys, as keys in hex. */

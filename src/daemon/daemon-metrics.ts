@@ -31,6 +31,14 @@ export function daemonMetrics(daemon: Daemon): Metric[] {
       label: "tree",
     },
     {
+      ...gauge(
+        "federation_certificate_days_left",
+        "Days until the end of a certificate that classic servers see.",
+        () => daemon.federation?.certificateDaysLeft() ?? [],
+      ),
+      label: "of",
+    },
+    {
       name: "pinyon_faults_total",
       kind: "counter",
       help: "Errors of Pinyon itself that nobody caught.",

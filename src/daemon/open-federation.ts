@@ -1,13 +1,15 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { CertifiedKey, ReadCertificate } from "../federation/certificates/served-certificate.js";
 import { type ClassicWay, Federation } from "../federation/federation.js";
-import type { CertifiedKey, FrontRules } from "../federation/gateway/classic-front.js";
+import type { FrontRules } from "../federation/gateway/classic-front.js";
+import type { GatewayRules } from "../federation/gateway/gateway.js";
 import type { FederationOverlay, Timers } from "../federation/overlay.js";
 import type { Use } from "../federation/use.js";
 import { WakeUpStateSchema } from "../federation/wake-ups.js";
 import { writeAtomic } from "./atomic-file.js";
-import type { Config, GatewaysConfig } from "./config.js";
+import type { CertificateFiles, Config } from "./config.js";
 import { formatEndpoint } from "./endpoint.js";
 import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
 import { KeptFile } from "./kept-file.js";
@@ -43,7 +45,7 @@ export async function openFederation(parts: FederationParts): Promise<Federation
       homeserver,
       classic: classicWay(config),
       exit: config.exit,
-      gateway: config.gateway,
+      gateway: gatewayRules(config),
       front: frontRules(config, name),
       onUse,
       keyFolder: join(folder, "keys"),
@@ -54,6 +56,7 @@ export async function openFederation(parts: FederationParts): Promise<Federation
       keptWakeUps: new KeptFile(join(folder, "wake-ups"), WakeUpStateSchema, { recent: [], owed: [] }, warn),
       timers,
       random: Math.random,
+      warn,
       onFault,
     });
   } catch (error) {
@@ -72,22 +75,38 @@ function classicWay({ classic, exits }: Config): ClassicWay | undefined {
 }
 
 function frontRules({ gateways }: Config, name: string): FrontRules | undefined {
-  return gateways && { gateways: gateways.nodes, read: () => readCertificate(gateways, name) };
+  if (gateways === undefined) return undefined;
+  const certificate = gateways.files && readCertificate(gateways.files, "gateways.certificate", name, name);
+  return { gateways: gateways.nodes, certificate };
 }
 
-/** Throws `PINYON_CONFIG` where it is none for this node's name. */
-async function readCertificate({ certificate, key }: GatewaysConfig, name: string): Promise<CertifiedKey> {
-  try {
-    const pem = { certificate: await readFile(certificate, "utf8"), key: await readFile(key, "utf8") };
-    const first = new X509Certificate(pem.certificate);
-    if (first.checkHost(name) === undefined)
-      throw new Error(`it is for ${first.subjectAltName ?? "no name"}, and not for ${name}`);
-    if (!first.checkPrivateKey(createPrivateKey(pem.key))) throw new Error(`${key} is the key of another certificate`);
-    return pem;
-  } catch (error) {
-    const message = `${certificate}: \`gateways.certificate\` cannot be used: ${messageOf(error)}`;
-    throw new PinyonError(ErrorCode.CONFIG, message, { cause: error });
+function gatewayRules({ gateway }: Config): GatewayRules | undefined {
+  if (gateway === undefined) return undefined;
+  const { files, domain } = gateway;
+  const terminate = files && readCertificate(files, "gateway.certificate", `*.${domain}`, `any.${domain}`);
+  return { ...gateway, terminate };
+}
+
+/** Reads the certificate of a config's key for `name`, one host of which is `host`. It throws `PINYON_CONFIG` where it is none. */
+function readCertificate(files: CertificateFiles, configKey: string, name: string, host: string): ReadCertificate {
+  return async () => {
+    try {
+      return await readFiles(files, name, host);
+    } catch (error) {
+      const message = `${files.certificate}: \`${configKey}\` cannot be used: ${messageOf(error)}`;
+      throw new PinyonError(ErrorCode.CONFIG, message, { cause: error });
+    }
+  };
+}
+
+async function readFiles({ certificate, key }: CertificateFiles, name: string, host: string): Promise<CertifiedKey> {
+  const pem = { certificate: await readFile(certificate, "utf8"), key: await readFile(key, "utf8") };
+  const first = new X509Certificate(pem.certificate);
+  if (first.checkHost(host) === undefined) {
+    throw new Error(`it is for ${first.subjectAltName ?? "no name"}, and not for ${name}`);
   }
+  if (!first.checkPrivateKey(createPrivateKey(pem.key))) throw new Error(`${key} is the key of another certificate`);
+  return pem;
 }
 
 /** What the system was asked for where an address cannot be listened on. */

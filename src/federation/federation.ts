@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import { nameToKey } from "../wire/name.js";
+import { Certificates } from "./certificates/certificates.js";
 import { type ClassicNetwork, DirectNetwork, type MachineNetwork } from "./classic/network.js";
 import { ClassicServers } from "./classic/servers.js";
 import type { Authorities } from "./classic/tls.js";
@@ -11,6 +12,7 @@ import { Exit, type ExitRules, SERVICES_PATH } from "./exit/exit.js";
 import { ExitNetwork } from "./exit/exit-network.js";
 import { ClassicFront, type FrontRules } from "./gateway/classic-front.js";
 import { Gateway, type GatewayRules } from "./gateway/gateway.js";
+import { Terminator } from "./gateway/terminator.js";
 import { Homeserver } from "./homeserver.js";
 import { Inbound } from "./inbound.js";
 import { KeyFolder } from "./key-folder.js";
@@ -59,6 +61,8 @@ export interface FederationOptions {
   readonly timers: Timers;
   /** From 0 to below 1. */
   readonly random: () => number;
+  /** Told in a sentence what a person should look at. */
+  readonly warn: (text: string) => void;
   /** Told what was thrown that should not have been; its request was answered with `PINYON_INTERNAL`. */
   readonly onFault: (error: unknown) => void;
 }
@@ -87,7 +91,9 @@ export class Federation {
   readonly #servers: Servers;
   readonly #network: ClassicNetwork | undefined;
   readonly #exit: Exit;
+  readonly #certificates: Certificates;
   readonly #front: ClassicFront;
+  #terminator: Terminator | undefined;
   #gateway: Gateway | undefined;
   readonly #classic: ClassicServers | undefined;
   readonly #reachability: Reachability;
@@ -163,9 +169,21 @@ export class Federation {
     reachability.onBack = (server) => wakeUps.handleBack(server);
     this.#reachability = reachability;
     this.#wakeUps = wakeUps;
-    this.#inbound = new Inbound({ name, homeserver: this.homeserver, reachability, wakeUps, stats, timers, onFault });
-    const { front } = options;
-    this.#front = new ClassicFront({ name, rules: front, inbound: this.#inbound, stats, timers });
+    const { front, gateway, warn } = options;
+    const gateways = front?.gateways ?? new Set<string>();
+    this.#certificates = new Certificates({ name, front, gateway, stats, timers, wallMs: Date.now, warn });
+    const { own: certificate } = this.#certificates;
+    this.#inbound = new Inbound({
+      name,
+      homeserver: this.homeserver,
+      reachability,
+      wakeUps,
+      terminating: certificate === undefined ? gateways : new Set(),
+      stats,
+      timers,
+      onFault,
+    });
+    this.#front = new ClassicFront({ name, gateways, certificate, inbound: this.#inbound, stats, timers });
     this.#outbound = new Outbound({
       name,
       servers: this.#servers,
@@ -230,7 +248,9 @@ export class Federation {
     await this.#listener?.close();
     this.#classic?.stop();
     this.#front.stop();
+    this.#terminator?.stop();
     await this.#gateway?.close();
+    this.#certificates.stop();
   }
 
   /** Where the gateway listens. */
@@ -263,13 +283,23 @@ export class Federation {
     return [...this.#exit.openUses(), ...(this.#gateway?.openUses() ?? [])];
   }
 
+  /** Days until the end of each certificate that classic servers are shown. */
+  certificateDaysLeft(): ReturnType<Certificates["daysLeft"]> {
+    return this.#certificates.daysLeft();
+  }
+
+  async #openGateway(rules: GatewayRules): Promise<void> {
+    const { overlay, timers, onFault, onUse } = this.#options;
+    const { wildcard } = this.#certificates;
+    const common = { overlay, stats: this.stats, timers };
+    this.#terminator = wildcard && new Terminator({ ...common, certificate: wildcard, onFault });
+    this.#gateway = await Gateway.open({ ...common, rules, terminator: this.#terminator, wallMs: Date.now, onUse });
+  }
+
   async #open(): Promise<void> {
-    const { homeserver, caFiles, timers, gateway, overlay, onUse } = this.#options;
-    await this.#front.start();
-    if (gateway !== undefined) {
-      const { stats } = this;
-      this.#gateway = await Gateway.open({ rules: gateway, overlay, stats, timers, wallMs: Date.now, onUse });
-    }
+    const { homeserver, caFiles, timers, gateway } = this.#options;
+    await this.#certificates.start();
+    if (gateway !== undefined) await this.#openGateway(gateway);
     if (homeserver === undefined) return;
     const { listen, secret } = homeserver;
     const ca = await LocalCa.open(caFiles, this.stats);

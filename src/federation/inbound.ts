@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { isClassicName } from "./classic/server-name.js";
 import { INBOUND_PARTS, INBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
+import { CLASSIC_HEADER, checkClassic } from "./gateway/classic-request.js";
 import { checkRawHeaders, headerValues, passRequestHeaders, passResponseHeaders } from "./headers.js";
 import type { Homeserver } from "./homeserver.js";
 import { http1Question } from "./http1.js";
@@ -22,6 +22,8 @@ export interface InboundOptions {
   readonly homeserver: Homeserver | undefined;
   readonly reachability: Reachability;
   readonly wakeUps: WakeUps;
+  /** Keys in hex of the gateways that may end TLS in this node's place. */
+  readonly terminating: ReadonlySet<string>;
   readonly stats: FederationStats;
   readonly timers: Timers;
   readonly onFault: (error: unknown) => void;
@@ -60,7 +62,11 @@ export class Inbound {
   /** A classic server asks, by way of a gateway, `gateway` being its key in hex. Its head is one that `checkRawHeaders` lets pass. */
   async handleClassic(gateway: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const question = http1Question(request, response);
-    await this.#serve(gateway, question, async () => this.#checkClassic(question, request));
+    const { method = "", url = "", rawHeaders } = request;
+    const signed = headerValues(rawHeaders, "authorization");
+    await this.#serve(gateway, question, async () => {
+      return this.#classicRequest(method, url, rawHeaders, signed, question.hasBody);
+    });
   }
 
   async #serve(node: string, question: Question, check: () => Promise<Incoming>): Promise<void> {
@@ -102,15 +108,20 @@ export class Inbound {
     headers: IncomingHttpHeaders,
     rawHeaders: readonly string[],
   ): Promise<Incoming> {
-    const { name } = this.#options;
+    const { name, terminating } = this.#options;
     const { ":method": method = "", ":path": path = "", ":authority": authority = "" } = headers;
     checkRawHeaders(rawHeaders);
     if (authority !== name) throw new FederationError("PINYON_DESTINATION", `asked for ${authority}, this is ${name}`);
     // What is signed comes in `x-matrix` alone: of two places one could be judged and the other believed.
     if (headers.authorization !== undefined)
       throw new FederationError("PINYON_AUTHORIZATION", "it comes in `x-matrix`");
-    const { kind, isSigned } = classify(method, path);
     const values = headerValues(rawHeaders, "x-matrix");
+    if (headers[CLASSIC_HEADER] !== undefined) {
+      const isAllowed = terminating.has(Buffer.from(remote.key).toString("hex")) && headers[CLASSIC_HEADER] === "1";
+      if (!isAllowed) throw new FederationError("PINYON_GATEWAY_FORBIDDEN");
+      return this.#classicRequest(method, path, rawHeaders, values, hasBody);
+    }
+    const { kind, isSigned } = classify(method, path);
     const signatures = isSigned || values.length > 0 ? readXMatrix(values) : [];
     const origin = await remote.name;
     requireParties(signatures, origin, name);
@@ -118,18 +129,15 @@ export class Inbound {
     return { kind, origin, head: { method, path, headers: passed, hasBody } };
   }
 
-  /** A gateway may bring every origin but those of the overlay, which come by their own sessions: nobody else can prove to be them. */
-  #checkClassic({ hasBody }: Question, { method = "", url: path = "", rawHeaders }: IncomingMessage): Incoming {
+  #classicRequest(
+    method: string,
+    path: string,
+    rawHeaders: readonly string[],
+    signed: readonly string[],
+    hasBody: boolean,
+  ): Incoming {
     const { name } = this.#options;
-    const { kind, isSigned } = classify(method, path);
-    if (kind === "wake") throw new FederationError("PINYON_PATH");
-    const values = headerValues(rawHeaders, "authorization");
-    const signatures = isSigned || values.length > 0 ? readXMatrix(values) : [];
-    const origin = signatures[0]?.origin ?? "";
-    if (signatures.length > 0 && !isClassicName(origin)) {
-      throw new FederationError("PINYON_ORIGIN", `${origin} does not come by a gateway`);
-    }
-    requireParties(signatures, origin, name);
+    const { kind, signatures } = checkClassic(name, method, path, signed);
     const passed = { ...passRequestHeaders(rawHeaders), host: name, ...authorizationHeader(signatures) };
     return { kind, origin: undefined, head: { method, path, headers: passed, hasBody } };
   }

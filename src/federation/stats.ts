@@ -30,7 +30,9 @@ export interface FederationStats {
   gatewayAnswers: number;
   /** Bytes that passed through this gateway. */
   gatewayBytes: number;
-  /** Times that the certificate that gateways' connections are shown could not be read again. */
+  /** Requests of classic servers whose TLS ends at this gateway. */
+  gatewayRequests: number;
+  /** Times that a certificate that classic servers are shown could not be read again. */
   certificateFailures: number;
   readonly gatewayErrors: Record<FederationCode, number>;
   /** Accounts of what others use of an exit or gateway that were forgotten because there were too many. */
@@ -87,6 +89,7 @@ export function newFederationStats(): FederationStats {
     gatewayAnswers: 0,
     gatewayBytes: 0,
     ledgerEvictions: 0,
+    gatewayRequests: 0,
     certificateFailures: 0,
     gatewayErrors: none(),
     connectionsRefused: 0,

@@ -55,6 +55,23 @@ t.test("a file with every key is read", async (t) => {
   t.same(config.metrics.listen, { host: "127.0.0.1", port: 9 });
 });
 
+t.test("a certificate needs its key, and a gateway or a node that it is for something to show", async (t) => {
+  const gateway = (text: string) => faults(`gateway: {domain: gw.example, allow: [${HEX}], ${text}}`);
+  const gateways = (text: string) => faults(`gateways: {nodes: [${HEX}], ${text}}`);
+  const files = "certificate: /c.pem, key: /k.pem";
+  for (const of of [gateway, gateways]) {
+    t.same(of(files), []);
+    t.match(of("certificate: /c.pem")[0], /certificate.*expected `key` beside it/);
+    t.match(of("key: /k.pem")[0], /key.*expected `certificate` beside it/);
+  }
+  t.match(gateway("terminate: true")[0], /terminate.*expected `certificate` and `key` beside it/);
+  t.same(gateway(`terminate: true, ${files}`), []);
+  t.same(gateways("terminate: true"), []);
+  for (const text of ["terminate: false", `terminate: true, ${files}`]) {
+    t.match(gateways(text)[0], /terminate.*expected either `certificate` and `key` or `terminate: true`/);
+  }
+});
+
 t.test("an empty file, and keys with nothing after them, give the defaults", async (t) => {
   for (const text of ["", "# nothing\n", "peers:\n#  - wss://a\nnetwork:\nlog:\n  level:\n"]) {
     t.same(parseConfig(text, "node.yaml"), defaultConfig());

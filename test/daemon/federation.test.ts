@@ -182,6 +182,36 @@ t.test(
   },
 );
 
+t.test("a gateway ends TLS with its own certificate for a node that lets it, and warns before that ends", async (t) => {
+  const [a, b] = [await place(t), await place(t)];
+  const suffix = "gw.example";
+  const name = a.name.replace("pinyon.alt", suffix);
+  const authority = await TestAuthority.make();
+  const [certificate, key] = [join(b.folder, "cert.pem"), join(b.folder, "key.pem")];
+  const install = async (dns: string) => {
+    const made = await authority.certify({ dns: [dns], validMs: 3_600_000 });
+    writeFileSync(certificate, made.cert);
+    writeFileSync(key, made.key);
+  };
+  await install(name);
+  const ends = { domain: suffix, listen: ["127.0.0.1:0"], allow: [name], terminate: true, certificate, key };
+  const told = { code: "PINYON_CONFIG", message: /`gateway\.certificate` cannot be used: .* not for \*\.gw\.example/ };
+  await t.rejects(start(t, b, "127.0.0.1:0", { gateway: ends }), told);
+  await install("*.gw.example");
+  const gateway = await start(t, b, "127.0.0.1:0", { gateway: ends });
+  t.match(gateway.warnings.join("\n"), /the certificate for \*\.gw\.example ends on .*: no newer one has come/);
+  t.match(gateway.federation!.certificateDaysLeft(), [["gateway", Number]]);
+  const config = { suffix, gateways: { nodes: [b.name], terminate: true }, peers: [uriOf(gateway)] };
+  const node = await start(t, a, "127.0.0.1:0", config);
+  await until("they are linked", () => node.links.size === 1 && gateway.links.size === 1);
+  const [address] = gateway.federation!.gatewayAddresses() as [{ host: string; port: number }];
+  const secured = connectTls({ ...address, servername: name, ca: authority.certificatePem });
+  await once(secured, "secureConnect");
+  secured.write(`GET /_matrix/key/v2/server HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
+  t.match(await text(secured), `"server_name":"${a.name}"`);
+  t.equal(node.federation?.stats.inboundAnswers, 1);
+});
+
 t.test("a node that cannot start federation says why, and leaves nothing behind", async (t) => {
   const a = await place(t);
   const taken = createTcpServer().listen(0, "127.0.0.1");

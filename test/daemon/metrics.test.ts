@@ -6,6 +6,9 @@ import { until } from "../link/until.js";
 import { heldTable } from "./held.js";
 import { runningDaemon, uriOf } from "./running.js";
 
+/** Said of what is there, and this node has none. */
+const ABSENT: readonly string[] = ["pinyon_federation_certificate_days_left"];
+
 t.test("docs/metrics.md has every figure", async (t) => {
   const metrics = daemonMetrics(await runningDaemon(t));
   const rows = metrics.map(({ name, kind, label, help }) => [`\`${name}\``, kind, label ?? "", help]);
@@ -27,6 +30,7 @@ t.test("every figure is served, at its value of the moment", async (t) => {
   const before = await read();
   for (const { name, kind } of daemonMetrics(daemon)) {
     t.ok(before.includes(`# TYPE ${name} ${kind}\n`), name);
+    if (ABSENT.includes(name)) continue;
     t.match(before, new RegExp(`^${name}(\\{[^}]*\\})? \\d+$`, "m"), `${name} has a value`);
   }
   t.match(before, /^pinyon_links 0$/m);

@@ -44,24 +44,31 @@ export function gatewayRules(allow: ReadonlySet<string>, changes: Partial<Gatewa
 
 export const hex = ({ key }: TestNode) => Buffer.from(key).toString("hex");
 
+/** Where `isTerminated`, TLS ends at the gateway. */
 export async function gatewayPlace(
   t: Test,
   timers?: Timers,
   changes: Partial<GatewayRules> = {},
+  isTerminated = false,
 ): Promise<GatewayPlace> {
   const network = new TestNetwork();
   const authority = await TestAuthority.make();
   const allow = new Set<string>();
   const common = timers === undefined ? {} : { timers };
-  const rules = gatewayRules(allow, changes);
+  const certify = async (name: string) => {
+    const { cert: certificate, key } = await authority.certify({ dns: [name] });
+    return async () => ({ certificate, key });
+  };
+  const terminate = isTerminated ? await certify(`*.${DOMAIN}`) : undefined;
+  const rules = gatewayRules(allow, { terminate, ...changes });
   const gateway = await startServer(t, network, { ...common, gateway: rules });
   const server = await startServer(t, network, {
     ...common,
     suffix: DOMAIN,
-    front: async (name) => {
-      const { cert: certificate, key } = await authority.certify({ dns: [name] });
-      return { gateways: new Set([hex(gateway.node)]), read: async () => ({ certificate, key }) };
-    },
+    front: async (name) => ({
+      gateways: new Set([hex(gateway.node)]),
+      certificate: isTerminated ? undefined : await certify(name),
+    }),
   });
   allow.add(hex(server.node));
   return { network, authority, gateway, server, allow, rules };
@@ -72,7 +79,7 @@ export function dial({ gateway }: GatewayPlace): Socket {
   return createConnection(address).on("error", () => {});
 }
 
-/** What a classic server is answered to bytes that it says in TLS with the node. */
+/** What a classic server is answered to bytes that it says in TLS for the server. */
 export async function say(scene: GatewayPlace, bytes: string, servername = scene.server.name): Promise<string> {
   const secured = connectTls({ socket: dial(scene), servername, ca: scene.authority.certificatePem });
   await once(secured, "secureConnect");

@@ -139,7 +139,7 @@ t.test("one node uses no more than its quota, and another is served meanwhile", 
     suffix: DOMAIN,
     front: async (name) => {
       const { cert: certificate, key } = await authority.certify({ dns: [name] });
-      return { gateways: new Set([hex(gateway.node)]), read: async () => ({ certificate, key }) };
+      return { gateways: new Set([hex(gateway.node)]), certificate: async () => ({ certificate, key }) };
     },
   });
   allow.add(hex(greedy.node));

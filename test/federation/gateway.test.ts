@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import t from "tap";
+import { CERTIFICATE_KEPT_MS } from "../../src/federation/certificates/config.js";
 import { CLIENT_HELLO_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "../../src/federation/config.js";
-import { CERTIFICATE_KEPT_MS } from "../../src/federation/gateway/config.js";
 import { Signer } from "../../src/federation/signing.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { VirtualTimers } from "../link/timers.js";
@@ -69,7 +69,7 @@ t.test("a renewed certificate is shown without a restart, and one that is broken
       shown = { certificate, key };
       return {
         gateways: new Set([hex(gateway.node)]),
-        read: async () => {
+        certificate: async () => {
           reads++;
           return shown;
         },

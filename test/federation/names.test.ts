@@ -43,6 +43,7 @@ t.test("a node that serves no homeserver says so, and counts as one whose homese
     classic: undefined,
     exit: CLOSED,
     onUse: () => {},
+    warn: () => {},
     keyFolder: tempFolder(t),
     caFiles: { read: async () => undefined, write: async () => {} },
     keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {}, written: async () => {} },

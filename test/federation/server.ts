@@ -40,6 +40,8 @@ export interface TestServer {
   readonly asked: IncomingMessage[];
   /** Uses of the node as an exit or a gateway. */
   readonly used: Use[];
+  /** What a person was told to look at. */
+  readonly warnings: string[];
   /** Where the node keeps key responses. */
   readonly keyFolder: string;
 }
@@ -82,6 +84,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   const signer = new Signer(seed, name);
   const asked: IncomingMessage[] = [];
   const used: Use[] = [];
+  const warnings: string[] = [];
   const all: Answers = { ...answersOf(signer), ...answers };
   const homeserver = createServer((request, response) => {
     asked.push(request);
@@ -116,13 +119,14 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     keptWakeUps: { load: async () => wakeUps, save: () => {}, written: async () => {} },
     timers,
     random: Math.random,
+    warn: (text) => warnings.push(text),
     onFault: (error) => {
       throw error;
     },
   });
   t.teardown(() => federation.stop());
   node.handler = (...asking) => federation.handleRequest(...asking);
-  return { node, name, signer, federation, homeserver, asked, used, keyFolder };
+  return { node, name, signer, federation, homeserver, asked, used, warnings, keyFolder };
 }
 
 /** What every homeserver of the tests answers. */

@@ -6,8 +6,13 @@ export const GATEWAY_CONNECTIONS_MAX = 4_000;
 export const GATEWAY_PARTS = 8;
 /** Time without a byte in one, in ms: no less than the wait for the head of an answer, which the gateway does not see. */
 export const GATEWAY_IDLE_MS = 660_000;
-/** The files of the certificate are read again after so long, in ms, when a connection comes: a renewed one is shown without a restart. */
-export const CERTIFICATE_KEPT_MS = 60_000;
+/**
+ * Connections of classic servers without a request that are kept open where their TLS ends: some 60 KB each. At a node each is one of the
+ * 100 streams that HTTP/2 lets a gateway have.
+ */
+export const CLASSIC_IDLE_MAX = 50;
+/** Requests on one connection that are under way: classic servers send the next after an answer. */
+export const CLASSIC_REQUESTS_MAX = 8;
 /** Time until the node that a connection is for has taken it, in ms: a search of the mesh and a handshake. */
 export const GATEWAY_TIMEOUT_MS = 20_000;
 /** Bytes of what a front says in the PROXY protocol before a connection: 52 of addresses, and what else it was told to add. */

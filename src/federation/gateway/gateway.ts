@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { isServerName, nameToKey } from "../../wire/name.js";
 import { awaitBeginning } from "../beginning.js";
+import type { ReadCertificate } from "../certificates/served-certificate.js";
 import { readingOfHello } from "../client-hello.js";
 import { CLIENT_HELLO_TIMEOUT_MS } from "../config.js";
 import { FEDERATION_CODES, FederationError, federationErrorOf } from "../errors.js";
@@ -17,6 +18,7 @@ import { Admission, type AdmissionRules } from "./admission.js";
 import { GATEWAY_CONNECTIONS_MAX, GATEWAY_IDLE_MS, GATEWAY_PARTS, GATEWAY_TIMEOUT_MS } from "./config.js";
 import { isProxyHeader, readProxyHeader } from "./proxy-header.js";
 import { plainAddress } from "./source.js";
+import { Terminator } from "./terminator.js";
 
 export interface GatewayRules extends AdmissionRules {
   /** The domain below which the nodes have their names, in lower case. */
@@ -24,10 +26,14 @@ export interface GatewayRules extends AdmissionRules {
   readonly listen: readonly ListenAddress[];
   /** Addresses of fronts, as `plainAddress` gives them: what comes from there begins with a PROXY header, and nothing else does. */
   readonly fronts: ReadonlySet<string>;
+  /** The certificate for all names below the domain, with which TLS ends here for the nodes that want it; undefined: for none. */
+  readonly terminate?: ReadCertificate | undefined;
 }
 
 export interface GatewayOptions {
   readonly rules: GatewayRules;
+  /** Undefined: TLS ends at no connection here. */
+  readonly terminator: Terminator | undefined;
   readonly overlay: FederationOverlay;
   readonly stats: FederationStats;
   readonly timers: Timers;
@@ -40,7 +46,8 @@ const UNKNOWN_NAME = Buffer.from([21, 3, 3, 0, 2, 2, 112]);
 
 /**
  * Brings classic servers to nodes of the mesh: a connection is for the node whose name its TLS asks for, and passes to it as it is, on a
- * CONNECT stream. TLS ends at the node, with the node's own certificate: the gateway can neither read nor change what passes.
+ * CONNECT stream. TLS ends at the node, with the node's own certificate: the gateway can neither read nor change what passes. A node that
+ * has none says so, and lets the gateway end TLS where it has one.
  */
 export class Gateway {
   readonly #options: GatewayOptions;
@@ -179,20 +186,29 @@ export class Gateway {
     const what = { way: "gateway", key: node, host: address, port: socket.localPort ?? 0 } as const;
     const use = this.#uses.begin(what, () => socket.destroy());
     try {
-      const stream = await this.#connect(name);
-      await join(socket, stream, GATEWAY_IDLE_MS, timers, (sizeBytes) => {
+      const mayPass = (sizeBytes: number) => {
         use.sizeBytes += sizeBytes;
         stats.gatewayBytes += sizeBytes;
         if (charge.pass(sizeBytes)) return true;
         stats.gatewayErrors.PINYON_GATEWAY_QUOTA++;
         return false;
-      });
+      };
+      const stream = await this.#connect(name).catch((error: unknown) => this.#mayTerminate(error));
+      if (stream instanceof Terminator) await stream.serve(socket, name, mayPass);
+      else await join(socket, stream, GATEWAY_IDLE_MS, timers, mayPass);
     } finally {
       use.end();
       const left = this.#byNode.get(node)! - 1;
       if (left === 0) this.#byNode.delete(node);
       else this.#byNode.set(node, left);
     }
+  }
+
+  /** The node asks for it by an answer of its own. */
+  #mayTerminate(error: unknown): Terminator {
+    const { terminator } = this.#options;
+    if (terminator !== undefined && federationErrorOf(error).code === "PINYON_GATEWAY_TERMINATE") return terminator;
+    throw error;
   }
 
   async #connect(name: string): Promise<Duplex> {

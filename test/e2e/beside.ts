@@ -17,9 +17,13 @@ export async function synapseBeside(
   node: MeshNode,
   python: string,
   prefix: readonly string[],
-  settings: Json = {},
+  settings: Json | ((port: number) => Json) = {},
+  url?: (port: number) => Promise<string>,
 ): Promise<Synapse> {
-  return new Synapse({ python, prefix, settings, ...(await connectNew(node, "synapse")) });
+  const options = await connectNew(node, "synapse");
+  const elsewhere = url === undefined ? {} : { url: await url(options.port) };
+  const own = typeof settings === "function" ? settings(options.port) : settings;
+  return new Synapse({ python, prefix, settings: own, ...options, ...elsewhere });
 }
 
 /** By the program that `installDendrite` gives. */

@@ -5,7 +5,7 @@ import { parseDocument } from "yaml";
 import { Homeserver, type HomeserverOptions, REGISTRATION_SECRET, type Start } from "./homeserver.js";
 
 /** What a homeserver under test has beside the configuration that connects it. */
-const FOR_TESTS: readonly (readonly [path: readonly string[], value: unknown])[] = [
+export const DENDRITE_FOR_TESTS: readonly (readonly [path: readonly string[], value: unknown])[] = [
   [["client_api", "registration_shared_secret"], REGISTRATION_SECRET],
   [["client_api", "rate_limiting", "enabled"], false],
   [["media_api", "max_file_size_bytes"], 100_000_000],
@@ -27,7 +27,7 @@ export class Dendrite extends Homeserver {
     const { program, port } = options;
     // It takes one file, not several as Synapse does.
     const config = parseDocument(readFileSync(join(this.folder, "dendrite.yaml"), "utf8"));
-    for (const [path, value] of FOR_TESTS) config.setIn(path, value);
+    for (const [path, value] of DENDRITE_FOR_TESTS) config.setIn(path, value);
     const file = join(this.folder, "tests.yaml");
     writeFileSync(file, config.toString());
     this.#command = [program, "-config", file, "-http-bind-address", `127.0.0.1:${port}`];

@@ -24,6 +24,10 @@ export interface HomeserverOptions {
   readonly port: number;
   /** What the command begins with: where it runs. */
   readonly prefix?: readonly string[];
+  /** By which clients of this machine reach it, where that is not the port. */
+  readonly url?: string;
+  /** Beside this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** How a homeserver is started and asked whether it is up. */
@@ -44,11 +48,11 @@ export abstract class Homeserver {
   process: ChildProcess | undefined;
 
   constructor(private readonly options: HomeserverOptions) {
-    const { folder, name, label, port } = options;
+    const { folder, name, label, port, url } = options;
     this.name = name;
     this.label = label;
     this.folder = folder;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = url ?? `http://127.0.0.1:${port}`;
     this.logPath = join(folder, "homeserver.log");
   }
 
@@ -56,14 +60,18 @@ export abstract class Homeserver {
 
   /** Starts it and waits until it answers; throws with the end of its log where it does not. */
   async start(): Promise<void> {
-    const { folder, port, prefix = [] } = this.options;
-    const why = await whyPortTaken(port);
+    const { folder, port, url, prefix = [] } = this.options;
+    const why = url === undefined ? await whyPortTaken(port) : undefined;
     if (why !== undefined) throw new Error(`${this.label}: ${why}`);
     const { command, env, healthPath } = this.startBy();
     const [program = "", ...args] = [...prefix, ...command];
     const log = openSync(this.logPath, "a");
     const stdio = ["ignore" as const, log, log];
-    this.process = spawnGroup(program, args, { cwd: folder, stdio, env: { ...process.env, ...env } });
+    this.process = spawnGroup(program, args, {
+      cwd: folder,
+      stdio,
+      env: { ...process.env, ...this.options.env, ...env },
+    });
     closeSync(log);
     await this.#ready(this.process, healthPath);
   }

@@ -17,6 +17,7 @@ import { createKey } from "../../src/daemon/key-file.js";
 import { configPath, controlPath, prepareFolder } from "../../src/daemon/state-folder.js";
 import { nameToKey } from "../../src/wire/name.js";
 import { BARE_NODE } from "../daemon/bare-node.js";
+import type { Json } from "./matrix-client.js";
 import type { Edge, Place } from "./place.js";
 import { endProcess, hasEnded, spawnGroup } from "./processes.js";
 
@@ -134,6 +135,10 @@ interface MeshOptions {
   readonly seeds?: readonly Uint8Array[];
   /** What the nodes are called; A, B, C … where they have no names. */
   readonly labels?: readonly string[];
+  /** The domain of each node's name, where it is not that of all. */
+  readonly suffixes?: readonly (string | undefined)[];
+  /** What a node has in its config beside what all have. */
+  readonly settings?: (node: MeshNode, nodes: readonly MeshNode[]) => Json;
 }
 
 const TEST_PROGRAMS = {
@@ -154,7 +159,7 @@ function programOf(index: number, folder: string, options: MeshOptions): string[
 
 /** Makes the nodes of a mesh, with their keys, configs and state folders; none runs yet. They end with the test. */
 export async function makeMesh(t: Owner, options: MeshOptions): Promise<MeshNode[]> {
-  const { nodeCount, edges, place, peers = [], discovery, labels = [], seeds = [] } = options;
+  const { nodeCount, edges, place, peers = [], discovery, labels = [], seeds = [], suffixes = [] } = options;
   const base = mkdtempSync(join(tmpdir(), "pinyon-e2e-"));
   const nodes: MeshNode[] = [];
   for (let index = 0; index < nodeCount; index++) {
@@ -164,16 +169,23 @@ export async function makeMesh(t: Owner, options: MeshOptions): Promise<MeshNode
       await prepareFolder(folder);
       await createKey(folder, seed);
     }
+    const suffix = suffixes[index];
+    if (suffix !== undefined) {
+      await prepareFolder(folder);
+      writeFileSync(configPath(folder), JSON.stringify({ suffix }));
+    }
     const { name } = await initNode(folder, configPath(folder), { onlyMissing: true });
     const command = [...place.prefix(index), ...BARE_NODE, ...programOf(index, folder, options)];
     nodes.push(new MeshNode(index, folder, name, labels[index] ?? String.fromCharCode(65 + index), command));
   }
-  for (const { index, folder } of nodes) {
+  for (const node of nodes) {
+    const { index, folder } = node;
     const uris = edges.filter(([from]) => from === index).map((edge) => peerUri(nodes[edge[1]]!, place.address(edge)));
     const { host, port } = place.listen(index);
     const linked = { listen: [`${host}:${port}`], peers: [...uris, ...peers], discovery: { enabled: false } };
     const shape = discovery ? {} : linked;
-    const config = { ...shape, metrics: { listen: "127.0.0.1:0" }, log: { level: "warn" } };
+    const own = { suffix: suffixes[index], ...options.settings?.(node, nodes) };
+    const config = { ...shape, metrics: { listen: "127.0.0.1:0" }, log: { level: "warn" }, ...own };
     writeFileSync(configPath(folder), JSON.stringify(config));
   }
   t.teardown(async () => {

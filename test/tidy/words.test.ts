@@ -21,7 +21,8 @@ const WORDS: readonly Word[] = [
   { pattern: /\bsequence numbers?\b/gi, instead: "seq (a root's) or packet number (a session's)" },
   { pattern: /\bpkts?\b/gi, instead: "packet" },
   { pattern: /\b(?:white|black)[- ]?list/gi, instead: "allow-list, deny-list" },
-  { pattern: /\bmaster\b|\bslave\b/gi, instead: "the word for what it does" },
+  // Quoted it is the word of `ip link`, which has no other.
+  { pattern: /\bmaster\b(?!")|\bslave\b/gi, instead: "the word for what it does" },
   { pattern: /\butili[sz]e|\bleverag(?:e|ing)\b|\bin order to\b|\bseamless/gi, instead: "the plain word" },
 ];
 

@@ -61,10 +61,21 @@ async function killInMidFile(stage: Stage, attempt: number): Promise<Finding | u
   };
 }
 
-export async function uploadFile({ alice, roomId }: Scene): Promise<{ mxc: string; sha256: string }> {
-  const file = randomBytes(FILE_BYTES);
-  const mxc = await alice.upload(file, { timeoutMs: TRANSFER_MS });
-  await alice.send(roomId, "m.room.message", { msgtype: "m.file", body: "file", url: mxc });
+export async function uploadFile({ alice, roomId }: Scene): Promise<Upload> {
+  const file = await upload(alice, FILE_BYTES);
+  await alice.send(roomId, "m.room.message", { msgtype: "m.file", body: "file", url: file.mxc });
+  return file;
+}
+
+export interface Upload {
+  readonly mxc: string;
+  readonly sha256: string;
+}
+
+/** A file of random bytes, uploaded to a user's homeserver. */
+export async function upload(client: MatrixClient, sizeBytes: number): Promise<Upload> {
+  const file = randomBytes(sizeBytes);
+  const mxc = await client.upload(file, { timeoutMs: TRANSFER_MS });
   return { mxc, sha256: createHash("sha256").update(file).digest("hex") };
 }
 

@@ -23,6 +23,7 @@ const TO_MEND: ReadonlySet<string> = new Set([
   ErrorCode.EXISTS,
   ErrorCode.REQUEST,
   ErrorCode.TARGET,
+  ErrorCode.LIST,
   HomeserverCode.FILE,
   HomeserverCode.NAME,
   HomeserverCode.KEY,

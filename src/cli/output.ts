@@ -45,6 +45,13 @@ export function duration(durationMs: number): string {
   return shown.map(([amount, unit]) => `${amount} ${unit}`).join(" ");
 }
 
+/** An amount of bytes in units of a thousand: `512 B`, `1.4 kB`, `20 GB`. */
+export function bytes(sizeBytes: number): string {
+  const unit = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, sizeBytes)) / 3)));
+  const amount = sizeBytes / 1_000 ** unit;
+  return `${unit === 0 || amount >= 100 ? Math.round(amount) : Number(amount.toPrecision(2))} ${["B", "kB", "MB", "GB", "TB"][unit]}`;
+}
+
 /** The first characters of a name, enough to tell nodes apart in a table. */
 export function shortName(name: string): string {
   return `${name.slice(0, 10)}…`;

@@ -1,5 +1,7 @@
 import { Command, type Option } from "commander";
 import { VERSION } from "../daemon/version.js";
+import { exitCommand } from "./exit-command.js";
+import { gatewayCommand } from "./gateway.js";
 import { homeserverCommand } from "./homeserver.js";
 import { initCommand } from "./init.js";
 import { lookupCommand } from "./lookup.js";
@@ -32,6 +34,8 @@ export function program(): Command {
     lookupCommand(),
     showCommand(),
     homeserverCommand(),
+    exitCommand(),
+    gatewayCommand(),
   ]) {
     root.addCommand(command);
   }

@@ -24,7 +24,7 @@ export async function runNode(command: Command, init: boolean): Promise<void> {
   const configFile = configFileOf(command);
   const config = configFile === undefined ? defaultConfig() : readConfig(configFile);
   const log = createLog(config.log.level, process.stdout.isTTY, (line) => process.stdout.write(line));
-  const daemon = await Daemon.start({ folder, config, crypto, log });
+  const daemon = await Daemon.start({ folder, config, crypto, log, configFile });
   if (configFile !== undefined && hasSecrets(config)) await warnIfOpen(daemon, configFile);
   const notices = new ServiceNotices({
     environment: process.env,
@@ -72,6 +72,8 @@ function handleProcessEvents(daemon: Daemon, notices: ServiceNotices, log: Log):
   };
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => {
+      // Where no terminal can hang up, it is a person's wish that the config be read.
+      if (signal === "SIGHUP" && !process.stdout.isTTY) return daemon.configWatch.reload();
       stop(signal).catch((error: unknown) => {
         daemon.handleFault(error);
         process.exit(1);

@@ -15,6 +15,7 @@ import { dumpBall, dumpRoutes, dumpTable, dumpTrees } from "./dumps.js";
 import { formatEndpoint, formatHttpUrl } from "./endpoint.js";
 import { ErrorCode, PinyonError } from "./errors.js";
 import { explain } from "./explain.js";
+import { changeList, exitStatus, gatewayStatus, report } from "./operator-answers.js";
 import { roundMs, statusOf } from "./status.js";
 import { keyHex, targetKey } from "./target.js";
 
@@ -50,6 +51,14 @@ export async function answerRequest(daemon: Daemon, request: ControlRequest): Pr
       return lookup(daemon, targetKey(request.target));
     case "homeserver-check":
       return checkHomeserver(daemon);
+    case "exit-status":
+      return exitStatus(daemon);
+    case "gateway-status":
+      return gatewayStatus(daemon);
+    case "list":
+      return changeList(daemon, request.way, request.change, request.what);
+    case "report":
+      return report(daemon, request);
   }
 }
 

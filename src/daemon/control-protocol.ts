@@ -1,5 +1,8 @@
 import { z } from "zod";
+import type { Standing } from "../federation/gateway/admission.js";
+import type { Quota } from "../federation/quota.js";
 import type { CheckStep } from "../federation/self-check.js";
+import type { Use } from "../federation/use.js";
 import type { BallDump, RoutesDump, TableDump, TreeDump } from "./dumps.js";
 import type { PinyonCode } from "./errors.js";
 import type { ExplainResult } from "./explain.js";
@@ -12,6 +15,8 @@ import type { ExplainResult } from "./explain.js";
 const target = z.string().max(300);
 /** A peer URI, or the peer's name or key. */
 const peer = z.string().max(4_096);
+/** What the node is to others. */
+const way = z.enum(["exit", "gateway"]);
 
 export const ControlRequestSchema = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("status") }),
@@ -27,6 +32,17 @@ export const ControlRequestSchema = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("show-routes") }),
   z.strictObject({ verb: z.literal("show-balls") }),
   z.strictObject({ verb: z.literal("homeserver-check") }),
+  z.strictObject({ verb: z.literal("exit-status") }),
+  z.strictObject({ verb: z.literal("gateway-status") }),
+  z.strictObject({ verb: z.literal("list"), way, change: z.enum(["allow", "deny"]), what: target }),
+  z.strictObject({
+    verb: z.literal("report"),
+    way,
+    node: target.optional(),
+    host: target.optional(),
+    sinceMs: z.number(),
+    untilMs: z.number(),
+  }),
 ]);
 export type ControlRequest = z.output<typeof ControlRequestSchema>;
 
@@ -131,6 +147,58 @@ export interface HomeserverCheckResult {
   readonly steps: readonly CheckStep[];
 }
 
+/** What a node, or a source of classic servers, uses of an exit or gateway. */
+export interface AccountInfo {
+  /** A server name; of a source an address of IPv4, or a network of IPv6. */
+  readonly name: string;
+  readonly standing: Standing | "denied" | "source";
+  readonly streams: number;
+  /** Both ways, in this day of UTC. */
+  readonly bytesToday: number;
+  /** Connections begun and refused since the node runs, or since the account was forgotten. */
+  readonly connects: number;
+  readonly refusals: number;
+}
+
+export interface ExitStatusResult {
+  /** Nodes that are listed, or have used it. */
+  readonly count: number;
+  /** Those that used most today. */
+  readonly nodes: readonly AccountInfo[];
+  /** Domains to which nobody is let out. */
+  readonly deny: readonly string[];
+  readonly quota: Quota;
+}
+
+export interface GatewayStatusResult extends Omit<ExitStatusResult, "deny"> {
+  readonly domain: string;
+  readonly listen: readonly string[];
+  readonly fronts: readonly string[];
+  readonly open: number;
+  readonly sourceQuota: Quota;
+  readonly sources: readonly AccountInfo[];
+}
+
+export interface ListResult {
+  readonly way: "exit" | "gateway";
+  readonly change: "allow" | "deny";
+  readonly what: string;
+}
+
+/** One use of an exit or gateway; `host` is where an exit led, and at a gateway who came. */
+export interface UseInfo extends Omit<Use, "key"> {
+  readonly node: string;
+  /** It is not over. */
+  readonly isOpen: boolean;
+}
+
+export interface ReportResult {
+  /** All that were asked for. */
+  readonly count: number;
+  /** The latest of them. */
+  readonly uses: readonly UseInfo[];
+}
+
 interface Results {
   readonly status: StatusResult;
   readonly peers: readonly PeerInfo[];
@@ -145,6 +213,10 @@ interface Results {
   readonly "show-balls": BallDump;
   readonly lookup: LookupResult;
   readonly "homeserver-check": HomeserverCheckResult;
+  readonly "exit-status": ExitStatusResult;
+  readonly "gateway-status": GatewayStatusResult;
+  readonly list: ListResult;
+  readonly report: ReportResult;
 }
 
 /** What a request is answered with. */

@@ -44,10 +44,22 @@ export function daemonMetrics(daemon: Daemon): Metric[] {
       help: "Errors of Pinyon itself that nobody caught.",
       read: () => daemon.faults,
     },
+    ...operatorMetrics(daemon),
     ...nodeMetrics(() => overlay.status()),
     ...linkMetrics(daemon),
     ...controlMetrics(daemon),
     ...federationMetrics(() => daemon.federation?.stats ?? newFederationStats()),
+  ];
+}
+
+function operatorMetrics({ configWatch, journal }: Daemon): Metric[] {
+  const counter = (name: string, help: string, read: () => number): Metric => {
+    return { name: `pinyon_${name}_total`, kind: "counter", help, read };
+  };
+  return [
+    counter("config_reloads", "Times that the changed config file was read again.", () => configWatch.reloads),
+    counter("config_failures", "Times that it could not be used, so that nothing changed.", () => configWatch.failures),
+    counter("journal_errors", "Uses of exit and gateway that could not be written down.", () => journal.errors),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { CryptoChoice } from "../driver/choose-crypto.js";
 import { Clock } from "../driver/clock.js";
 import { Overlay } from "../driver/overlay.js";
@@ -16,14 +17,18 @@ import { utf8 } from "../wire/bytes.js";
 import { TREE_COUNT } from "../wire/limits.js";
 import { keyToName } from "../wire/name.js";
 import type { Config } from "./config.js";
+import { ConfigWatch } from "./config-watch.js";
 import { answerRequest } from "./control-answers.js";
 import { ControlServer } from "./control-server.js";
 import { daemonMetrics } from "./daemon-metrics.js";
 import { ErrorCode, messageOf, PinyonError } from "./errors.js";
+import { Journal } from "./journal.js";
+import { KeptFile } from "./kept-file.js";
 import { KeptState } from "./kept-state.js";
 import { keyPath, readKey } from "./key-file.js";
 import { STOP_LINKS_MS, WARNINGS_MAX } from "./limits.js";
 import { openListeners } from "./listeners.js";
+import { KeptListsSchema, Lists, NO_LISTS } from "./lists.js";
 import type { Log } from "./logs.js";
 import { metricsRegistry } from "./metrics.js";
 import { MetricsServer } from "./metrics-server.js";
@@ -40,6 +45,8 @@ export interface DaemonOptions {
   readonly config: Config;
   readonly crypto: CryptoChoice;
   readonly log: Log;
+  /** Where the config was read, which is looked at while the node runs; undefined: nowhere. */
+  readonly configFile?: string | undefined;
   /** Takes each session with another node, whoever asked for it; without it federation does. */
   readonly onSession?: (session: OverlaySession) => void;
 }
@@ -73,6 +80,10 @@ export class Daemon {
   control: ControlServer | undefined;
   metrics: MetricsServer | undefined;
   federation: Federation | undefined;
+  /** Who may use the node as exit or gateway, and who did. */
+  lists: Lists | undefined;
+  readonly journal: Journal;
+  readonly configWatch: ConfigWatch;
   /** Errors that nobody caught. */
   faults = 0;
   readonly #kept: KeptState;
@@ -104,8 +115,10 @@ export class Daemon {
     readonly warnings: string[],
     private readonly unlock: () => void,
   ) {
-    const { config, crypto, log, onSession } = options;
+    const { folder, config, crypto, log, onSession } = options;
     const { seed, kept } = found;
+    this.journal = new Journal(join(folder, "uses"), Date.now, (text) => this.warn(text));
+    this.configWatch = new ConfigWatch(options.configFile, log, (changed) => this.#handleConfig(changed));
     this.#kept = kept;
     this.#seed = seed;
     const node = makeNode(options, found, this.clock.nowMs());
@@ -159,7 +172,9 @@ export class Daemon {
 
   async #open(addedPeers: readonly string[]): Promise<void> {
     const { folder, config, log } = this.options;
-    this.federation = await this.#openFederation();
+    const keptLists = new KeptFile(join(folder, "lists"), KeptListsSchema, NO_LISTS, (text) => this.warn(text));
+    this.lists = await Lists.open(config, keptLists);
+    this.federation = await this.#openFederation(this.lists);
     this.listeners = await openListeners(config.listen, {
       certificate: await selfSignedCertificate(this.#seed, keyToName(this.overlay.node.key)),
       timers: this.clock,
@@ -170,11 +185,13 @@ export class Daemon {
     for (const uri of config.peers) if (!this.peers.has(uri)) this.peers.add(uri, "config");
     for (const text of addedPeers) this.#addKept(text);
     if (config.discovery.enabled) this.#discover();
+    this.configWatch.start();
   }
 
-  async #openFederation(): Promise<Federation> {
+  async #openFederation({ exit, gateway }: Lists): Promise<Federation> {
     const federation = await openFederation({
       ...this.options,
+      config: { ...this.options.config, exit, gateway },
       name: this.name,
       seed: this.#seed,
       overlay: this.#remotes,
@@ -187,7 +204,21 @@ export class Daemon {
     return federation;
   }
 
-  #handleUse({ way, key, host, port, sizeBytes, tookMs }: Use): void {
+  /** The lists changed: whom they no longer name is cut. */
+  applyLists(): void {
+    const { exit, gateway } = this.lists!;
+    this.federation?.setExitRules(exit);
+    if (gateway !== undefined) this.federation?.setGatewayRules(gateway);
+  }
+
+  #handleConfig(config: Config): void {
+    this.lists!.setConfig(config);
+    this.applyLists();
+  }
+
+  #handleUse(use: Use): void {
+    const { way, key, host, port, sizeBytes, tookMs } = use;
+    this.journal.append(use);
     if (way === "exit") this.options.log.info({ host, port, sizeBytes, tookMs, node: key }, "exit used");
   }
 
@@ -242,13 +273,14 @@ export class Daemon {
   }
 
   async #stop(): Promise<void> {
+    this.configWatch.stop();
     this.peers.stop();
     await this.control?.close();
     await this.metrics?.close();
     await this.federation?.stop();
     const links = [this.discovery?.stop(), this.overlay.stop(), ...this.listeners.map((listener) => listener.close())];
     await within(STOP_LINKS_MS, Promise.allSettled(links));
-    await this.#kept.flush();
+    await Promise.all([this.#kept.flush(), this.lists?.written(), this.journal.written()]);
     this.unlock();
     this.options.log.info({ node: this.name }, "node stopped");
   }

@@ -23,6 +23,8 @@ export const ErrorCode = {
   TARGET: "PINYON_TARGET",
   /** A peer to add is there already or not a peer URI; one to remove is not there. */
   PEER: "PINYON_PEER",
+  /** A node or domain cannot be allowed or denied so. */
+  LIST: "PINYON_LIST",
   /** The node asked for did not answer. */
   UNREACHABLE: "PINYON_UNREACHABLE",
   /** Too many control connections or requests at once. */
@@ -45,6 +47,8 @@ export const ERROR_TEXT: Readonly<Record<PinyonCode, string>> & Record<ErrorCode
   [ErrorCode.REQUEST]: "a request to the control socket does not have its form",
   [ErrorCode.TARGET]: "a text that should be a node's name or key is neither",
   [ErrorCode.PEER]: "a peer to add is there already, or one to remove is not",
+  [ErrorCode.LIST]:
+    "a node or domain cannot be allowed or denied here: the config file says otherwise, there are too many, or the node is no gateway",
   [ErrorCode.UNREACHABLE]: "the node asked for did not answer",
   [ErrorCode.BUSY]: "the node has no room for another control client, session or request",
   PINYON_PEER_URI: "a text that should be a peer URI is none",

@@ -49,3 +49,17 @@ export const ROOT_CHANGES_CALM = 3;
 export const RECONCILE_MS = 1_000;
 /** A notice to the service manager that is not taken in so long is given up, in ms. */
 export const NOTICE_TIMEOUT_MS = 10_000;
+
+/** Nodes and domains that `pinyon exit` and `pinyon gateway` may list beside the config file's, each way: 100 bytes each, kept on disk. */
+export const LISTED_MAX = 1_000;
+/** The config file is looked at so often, in ms, and read again once it has not changed for as long. */
+export const CONFIG_LOOK_MS = 1_000;
+/** Bytes of the journal of uses before the next one begins, and the time after which it does: some 80,000 uses, and as many in the one before. */
+export const JOURNAL_BYTES_MAX = 16 * 1024 * 1024;
+export const JOURNAL_MS = 30 * 24 * 3_600_000;
+/** Uses that wait to be written down where the disk is slow: 250 bytes each. More are not, counted. */
+export const JOURNAL_PENDING_MAX = 10_000;
+/** Uses that a report tells, the latest: 300 bytes each. */
+export const REPORTED_USES_MAX = 1_000;
+/** Accounts that `pinyon gateway status` and `pinyon exit status` show, those that used most: 200 bytes each. */
+export const SHOWN_ACCOUNTS_MAX = 256;

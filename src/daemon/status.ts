@@ -76,6 +76,7 @@ function warningsOf(daemon: Daemon, linkCount: number): string[] {
   const unlinked = peers.list().filter(({ linked, origin }) => !linked && origin !== "discovered");
   return [
     ...warnings,
+    ...(daemon.configWatch.fault?.split("\n") ?? []),
     ...unlinked.map(
       ({ uri, lastError }) => `no link to the peer ${uri}${lastError === null ? " yet" : `: ${lastError}`}`,
     ),

@@ -10,6 +10,7 @@ import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { FederationError } from "./errors.js";
 import { Exit, type ExitRules, SERVICES_PATH } from "./exit/exit.js";
 import { ExitNetwork } from "./exit/exit-network.js";
+import type { Standing } from "./gateway/admission.js";
 import { ClassicFront, type FrontRules } from "./gateway/classic-front.js";
 import { Gateway, type GatewayRules } from "./gateway/gateway.js";
 import { Terminator } from "./gateway/terminator.js";
@@ -276,6 +277,11 @@ export class Federation {
   gatewayAccounts(): { readonly nodes: Accounts; readonly sources: Accounts } {
     const { admission } = this.#gateway ?? {};
     return { nodes: admission?.nodes() ?? [], sources: admission?.sources() ?? [] };
+  }
+
+  /** Why the gateway serves a node, by its key in hex; undefined: it does not. */
+  gatewayStanding(node: string): Standing | undefined {
+    return this.#gateway?.admission.standing(node);
   }
 
   /** The uses of exit and gateway that are not over. */

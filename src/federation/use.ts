@@ -7,6 +7,8 @@ export interface Use {
   readonly key: string;
   /** Where the exit led, a name or an address; at a gateway the address of the classic server. */
   readonly host: string;
+  /** The address that the host had, at an exit that connected to it. */
+  readonly address?: string | undefined;
   /** Of the host at an exit, of the gateway there. */
   readonly port: number;
   /** On the wall's clock. */
@@ -51,10 +53,11 @@ export class Uses {
 
 export class OpenUse {
   sizeBytes = 0;
+  address: string | undefined;
   readonly #sinceMs: number;
 
   constructor(
-    private readonly what: Omit<Use, "sizeBytes" | "tookMs">,
+    private readonly what: Omit<Use, "address" | "sizeBytes" | "tookMs">,
     private readonly timers: Timers,
     readonly cut: () => void,
     readonly end: () => void,
@@ -64,6 +67,7 @@ export class OpenUse {
 
   soFar(): Use {
     const tookMs = Math.round(this.timers.nowMs() - this.#sinceMs);
-    return { ...this.what, sizeBytes: this.sizeBytes, tookMs };
+    const { address, sizeBytes } = this;
+    return { ...this.what, ...(address === undefined ? {} : { address }), sizeBytes, tookMs };
   }
 }

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
 import t, { type Test } from "tap";
+import { answerRequest } from "../../src/daemon/control-answers.js";
+import type { ReportResult } from "../../src/daemon/control-protocol.js";
 import type { Daemon } from "../../src/daemon/daemon.js";
 import { type Endpoint, formatHttpUrl } from "../../src/daemon/endpoint.js";
 import { initNode } from "../../src/daemon/init.js";
@@ -179,6 +181,10 @@ t.test(
     await once(secured, "secureConnect");
     secured.write(`GET /.well-known/matrix/server HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
     t.match(await text(secured), `{"m.server":"${name}:443"}`);
+    const query = { verb: "report", way: "gateway", host: "127.0.0.1", sinceMs: 0, untilMs: Date.now() } as const;
+    const reported = async () => (await answerRequest(gateway, query)) as ReportResult;
+    await until("the use is over", () => gateway.federation!.openUses().length === 0);
+    t.match(await reported(), { count: 1, uses: [{ node: name, host: "127.0.0.1", port: address.port }] });
   },
 );
 

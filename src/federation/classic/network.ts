@@ -71,7 +71,7 @@ export class DirectNetwork implements ClassicNetwork {
     return records.map(({ name: target, ...rest }) => ({ ...rest, host: target.replace(/\.$/, "") }));
   }
 
-  async open(host: string, port: number): Promise<Duplex> {
+  async open(host: string, port: number): Promise<Socket> {
     const addresses = isAddress(host) ? [host] : await this.#addresses(host);
     if (addresses.length === 0) throw new FederationError("PINYON_CLASSIC_LOOKUP", `${host} has no address`);
     return connectAny(this.#public(host, addresses), (address) => this.machine.connect(address, port), this.timers);

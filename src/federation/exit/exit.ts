@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import type { ClassicNetwork } from "../classic/network.js";
+import type { DirectNetwork } from "../classic/network.js";
 import { delegateOf, placesOf } from "../classic/route.js";
 import { type ClassicName, parseClassicName } from "../classic/server-name.js";
 import type { Authorities } from "../classic/tls.js";
@@ -36,7 +36,7 @@ export const CLOSED: ExitRules = { allow: new Set(), deny: [], quota: NO_QUOTA }
 
 export interface ExitOptions {
   readonly rules: ExitRules;
-  readonly network: ClassicNetwork;
+  readonly network: DirectNetwork;
   /** Of the certificates of well-known. */
   readonly authorities: Authorities;
   readonly stats: FederationStats;
@@ -173,6 +173,7 @@ export class Exit {
     try {
       const socket = await network.open(host, port);
       socket.on("error", () => {});
+      use.address = socket.remoteAddress;
       if (request.destroyed || request.closed) {
         socket.destroy();
         return;

@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { parseClassicName } from "../federation/classic/server-name.js";
 import type { ExitRules } from "../federation/exit/exit.js";
-import type { GatewayRules } from "../federation/gateway/gateway.js";
 import { keyToName } from "../wire/name.js";
-import type { Config } from "./config.js";
+import type { Config, GatewayConfig } from "./config.js";
 import { ErrorCode, PinyonError } from "./errors.js";
 import type { KeptFile } from "./kept-file.js";
 import { LISTED_MAX } from "./limits.js";
@@ -48,13 +47,15 @@ export class Lists {
     return new Lists(config, kept, structuredClone(await kept.load()));
   }
 
-  /** The config file says something else. Whether there is a gateway, and where, stays as it was at the start. */
+  /** The config file says something else. Whether there is a gateway, where, and with which files, stays as it was at the start. */
   setConfig({ exit, gateway: changed }: ListsConfig): void {
     const { gateway } = this.#config;
-    this.#config = {
-      exit,
-      gateway: gateway && { ...gateway, ...changed, domain: gateway.domain, listen: gateway.listen },
-    };
+    if (gateway === undefined) {
+      this.#config = { exit, gateway };
+      return;
+    }
+    const { domain, listen, files } = gateway;
+    this.#config = { exit, gateway: { ...gateway, ...changed, domain, listen, files } };
   }
 
   get exit(): ExitRules {
@@ -65,7 +66,7 @@ export class Lists {
     return { ...exit, allow: new Set(allowed), deny: [...exit.deny, ...deny.filter((each) => !isKey(each))] };
   }
 
-  get gateway(): GatewayRules | undefined {
+  get gateway(): GatewayConfig | undefined {
     const { gateway } = this.#config;
     const { allow, deny } = this.lists.gateway;
     return (

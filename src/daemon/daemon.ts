@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { CryptoChoice } from "../driver/choose-crypto.js";
 import { Clock } from "../driver/clock.js";
+import { letHeapGrow } from "../driver/heap.js";
 import { Overlay } from "../driver/overlay.js";
 import type { OverlaySession } from "../driver/overlay-session.js";
 import { systemRandom } from "../driver/random.js";
@@ -93,6 +94,7 @@ export class Daemon {
 
   /** Starts a node. Throws a `PinyonError` that says what to do. */
   static async start(options: DaemonOptions): Promise<Daemon> {
+    letHeapGrow();
     const unlock = await lockStateFolder(options.folder);
     let daemon: Daemon | undefined;
     try {

@@ -4,6 +4,8 @@ import { ACK_DELAY_MS_MAX } from "./rtt.js";
 
 /** Ack-eliciting packets after which an acknowledgement goes at once (RFC 9000 13.2.2). */
 const ACK_EVERY_PACKETS = 2;
+/** But one goes this long after the last, in ms, if nothing urges: on a fast way many packets share it. */
+const ACK_GAP_MS = 1;
 
 /** Which packets came, and when to say so (RFC 9000 13.2). Keeps the highest `ACK_RANGES_MAX` ranges. */
 export class ReceivedPackets {
@@ -15,6 +17,8 @@ export class ReceivedPackets {
   #unacknowledged = 0;
   #immediate = false;
   #deadlineMs = Number.POSITIVE_INFINITY;
+  /** When the last acknowledgement went. */
+  #sentMs = Number.NEGATIVE_INFINITY;
   #marked = 0;
 
   /** A packet was accepted. It is no duplicate. */
@@ -22,9 +26,10 @@ export class ReceivedPackets {
     if (marked) this.#marked++;
     if (eliciting) {
       this.#unacknowledged++;
-      const inOrder = number === this.#largest + 1;
-      if (!inOrder || marked || this.#unacknowledged >= ACK_EVERY_PACKETS) this.#immediate = true;
-      else this.#deadlineMs = nowMs + ACK_DELAY_MS_MAX;
+      const urges = number !== this.#largest + 1 || marked;
+      const gapEndMs = this.#sentMs + ACK_GAP_MS;
+      if (urges || (this.#unacknowledged >= ACK_EVERY_PACKETS && gapEndMs <= nowMs)) this.#immediate = true;
+      else this.#deadlineMs = this.#unacknowledged < ACK_EVERY_PACKETS ? nowMs + ACK_DELAY_MS_MAX : gapEndMs;
     }
     if (number > this.#largest) {
       this.#largest = number;
@@ -68,6 +73,7 @@ export class ReceivedPackets {
     this.#unacknowledged = 0;
     this.#immediate = false;
     this.#deadlineMs = Number.POSITIVE_INFINITY;
+    this.#sentMs = nowMs;
     return writeAck(out, at, limit, frame);
   }
 }

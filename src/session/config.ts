@@ -64,7 +64,7 @@ export interface SessionConfig {
 
 export const SESSION_DEFAULTS: SessionConfig = {
   packetBytes: 1_200,
-  packetBytesMax: 32 * 1024,
+  packetBytesMax: 60 * 1024,
   receiveWindowBytes: 4 * 1024 * 1024,
   receiveMemoryBytesMax: 256 * 1024 * 1024,
   receiveRangesMax: 2_048,

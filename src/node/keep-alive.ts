@@ -1,5 +1,5 @@
 import { Budget } from "../wire/budget.js";
-import { PING, PONG } from "../wire/control.js";
+import { clockOf, PING, PONG } from "../wire/control.js";
 import type { KeepAliveConfig } from "./config.js";
 
 /** What a link is used for, which is how soon its silence is looked into. */
@@ -46,6 +46,7 @@ export class KeepAlive {
   #waiting = false;
   /** The token that the neighbour waits for, −1 without one. It has one ping out at a time: a later one replaces it. */
   #owed = -1;
+  #owedClock = 0;
 
   /** `isLeafLink` where either end is a leaf, which is to wake rarely. */
   constructor(config: KeepAliveConfig, isLeafLink: boolean, rttMs: number, nowMs: number) {
@@ -78,6 +79,7 @@ export class KeepAlive {
   /** A pong is owed. False where the neighbour asks more often than any node needs to. */
   handlePing(token: number, nowMs: number): boolean {
     this.#owed = token;
+    this.#owedClock = clockOf(nowMs);
     return this.#asked.take(nowMs);
   }
 
@@ -117,7 +119,7 @@ export class KeepAlive {
 
   pollPong(): Uint8Array | undefined {
     if (this.#owed < 0) return undefined;
-    const pong = PONG.encode({ token: this.#owed });
+    const pong = PONG.encode({ token: this.#owed, clock: this.#owedClock });
     this.#owed = -1;
     return pong;
   }

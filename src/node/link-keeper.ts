@@ -210,7 +210,7 @@ export class LinkKeeper {
       case Kind.PONG: {
         const pong = PONG.decode(frame);
         if (typeof pong === "number") return pong;
-        this.#handlePong(link, pong.token, nowMs);
+        this.#handlePong(link, pong.token, pong.clock, nowMs);
         return undefined;
       }
       default:
@@ -218,10 +218,10 @@ export class LinkKeeper {
     }
   }
 
-  #handlePong(link: NodeLink, token: number, nowMs: number): void {
+  #handlePong(link: NodeLink, token: number, clock: number, nowMs: number): void {
     const { keepAlive, window, who } = link.established!;
     if (keepAlive.handlePong(token, nowMs)) this.hooks.measured(who, keepAlive.rttMs);
-    if (!this.#count(window.handlePong(token, nowMs), "pongsUnasked")) return;
+    if (!this.#count(window.handlePong(token, clock, nowMs), "pongsUnasked")) return;
     this.hooks.paced(who, window.bytesPerMs);
     if (!window.isHolding) return;
     link.waitingMs = nowMs;

@@ -1,3 +1,4 @@
+import { CLOCK_PER_MS, clockOf } from "../wire/control.js";
 import type { LinkWindowConfig } from "./config.js";
 
 /** Pings that are out at a time: those of a window, and what keep-alive asks. */
@@ -6,6 +7,8 @@ const MARKS_MAX = 32;
 const MARKS_PER_WINDOW = 16;
 /** The first windows grow where so much of them was in use: sessions that double what they send are not to be held up by them. */
 const FIRST_SHARE = 1 / 4;
+/** A round trip so little above the least waited nowhere, in ms. */
+const AT_REST_MS = 1;
 /** A smaller window brought so much less through while the delay stayed: then the queue is somebody else's. */
 const RATE_KEPT = 0.85;
 const DELAY_KEPT = 0.8;
@@ -32,10 +35,10 @@ interface Cut {
  * and the marks are.
  *
  * Pings go out between the frames; the pong confirms what went before. They cannot be guessed, so nobody confirms what did not come.
- * While the window is what limits and a round trip is hardly longer than the least, it doubles each round trip, as in slow start. Where
- * the least delay of an interval (CoDel, RFC 8289: so it stood all the time) is over `queueMs`, the line is full: the window becomes what
- * passed in that time, for the least round trip and `queueMs`. Where that brings less through and the delay stays, the queue is not of
- * this link's making, or the way is longer now: the window comes back, and that delay is taken for the least for a while.
+ * As long as hardly anything waits at the line, the window doubles in a round trip, as in slow start. Where the least delay of an interval
+ * (CoDel, RFC 8289: so it stood all the time) is over `queueMs`, the line is full: the window becomes what passed in that time, for a
+ * round trip with `queueMs` of waiting. Where that brings less through and the delay stays, the queue is not of this link's making, or
+ * the way is longer now: the window comes back, and that delay is taken for the least for a while.
  */
 export class LinkWindow {
   readonly #config: LinkWindowConfig;
@@ -55,11 +58,14 @@ export class LinkWindow {
   #leastMs = Number.POSITIVE_INFINITY;
   #baseMs = Number.POSITIVE_INFINITY;
   #raisedUntilMs = Number.NEGATIVE_INFINITY;
+  /** What the other end's clock says at the end of a way without a queue, less what ours said at its beginning. */
+  #offset: number | undefined;
   /** The interval that is looked at: from its first confirmation on, what was sent after `#fromBytes`. */
   #fromBytes = 0;
   #startMs = Number.NEGATIVE_INFINITY;
   #startBytes = 0;
-  #intervalLeastMs = Number.POSITIVE_INFINITY;
+  #intervalTripMs = Number.POSITIVE_INFINITY;
+  #intervalDelayMs = Number.POSITIVE_INFINITY;
   #wasLimited = false;
   #cut: Cut | undefined;
   #bytesPerMs = Number.POSITIVE_INFINITY;
@@ -116,71 +122,99 @@ export class LinkWindow {
     this.#markedMs = nowMs;
   }
 
-  /** False where no ping with that token is out. It confirms those before it too: their pongs were left out. */
-  handlePong(token: number, nowMs: number): boolean {
+  /** `clock` is what the other end's said when the ping came. False where no ping with that token is out. It confirms those before it too: their pongs were left out. */
+  handlePong(token: number, clock: number, nowMs: number): boolean {
     const at = this.#marks.findIndex((mark) => mark.token === token);
     if (at < 0) return false;
     const mark = this.#marks.splice(0, at + 1)[at]!;
     const confirmedBytes = mark.bytes - this.#confirmedBytes;
     this.#confirmedBytes = mark.bytes;
-    this.#sample(mark, confirmedBytes, nowMs);
+    this.#sample(mark, clock, confirmedBytes, nowMs);
     return true;
   }
 
-  #sample(mark: Mark, confirmedBytes: number, nowMs: number): void {
-    const { queueMs, bytesMax } = this.#config;
-    const sampleMs = nowMs - mark.sentMs;
-    this.#leastMs = Math.min(this.#leastMs, sampleMs);
-    if (nowMs >= this.#raisedUntilMs) this.#baseMs = this.#leastMs;
-    this.#baseMs = Math.min(this.#baseMs, sampleMs);
+  #sample(mark: Mark, clock: number, confirmedBytes: number, nowMs: number): void {
+    const { queueMs, bytesMax, intervalMs } = this.#config;
+    const tripMs = nowMs - mark.sentMs;
+    const delayMs = this.#delayMs(mark, clock, tripMs, nowMs);
     const isLimited = mark.bytes <= this.#limitedBytes;
     const mayGrow = this.#isKnown ? isLimited : mark.outBytes >= this.#windowBytes * FIRST_SHARE;
-    if (mayGrow && sampleMs <= this.#baseMs + queueMs / 2) {
-      const growth = this.#isKnown ? queueMs / (this.#baseMs + queueMs) : 1;
+    if (mayGrow && delayMs <= queueMs / 2) {
+      const growth = this.#isKnown ? queueMs / (tripMs + queueMs) : 1;
       this.#windowBytes = Math.min(this.#windowBytes + growth * confirmedBytes, bytesMax);
     }
     if (mark.bytes <= this.#fromBytes) return;
     if (this.#startMs === Number.NEGATIVE_INFINITY) {
-      this.#startMs = nowMs;
-      this.#startBytes = mark.bytes;
+      this.#begin(mark, nowMs);
       return;
     }
     this.#wasLimited ||= isLimited;
-    this.#intervalLeastMs = Math.min(this.#intervalLeastMs, sampleMs);
-    if (nowMs - this.#startMs >= Math.max(this.#config.intervalMs, this.#baseMs)) this.#judge(mark, nowMs);
+    this.#intervalTripMs = Math.min(this.#intervalTripMs, tripMs);
+    this.#intervalDelayMs = Math.min(this.#intervalDelayMs, delayMs);
+    if (nowMs - this.#startMs >= Math.max(intervalMs, this.#baseMs)) this.#judge(mark, nowMs);
+  }
+
+  /**
+   * How long the ping waited at the line: what its way took longer than the least, by the clock of the other end, and no more than what
+   * the round trip did. Where the round trip is the least, nothing waited, and the clocks are compared anew: they may run apart.
+   */
+  #delayMs(mark: Mark, clock: number, tripMs: number, nowMs: number): number {
+    this.#leastMs = Math.min(this.#leastMs, tripMs);
+    if (nowMs >= this.#raisedUntilMs) this.#baseMs = this.#leastMs;
+    this.#baseMs = Math.min(this.#baseMs, tripMs);
+    const offset = (clock - clockOf(mark.sentMs)) | 0;
+    if (this.#offset === undefined || tripMs <= this.#leastMs + AT_REST_MS || ((offset - this.#offset) | 0) < 0)
+      this.#offset = offset;
+    return Math.min(((offset - this.#offset) | 0) / CLOCK_PER_MS, tripMs - this.#baseMs);
+  }
+
+  #begin(mark: Mark, nowMs: number): void {
+    this.#startMs = nowMs;
+    this.#startBytes = mark.bytes;
+    this.#intervalTripMs = Number.POSITIVE_INFINITY;
+    this.#intervalDelayMs = Number.POSITIVE_INFINITY;
+    this.#wasLimited = false;
   }
 
   /** An interval is over. */
   #judge(mark: Mark, nowMs: number): void {
-    const { queueMs, bytesMin, raisedMs } = this.#config;
     const bytesPerMs = (mark.bytes - this.#startBytes) / (nowMs - this.#startMs);
-    const delayMs = this.#intervalLeastMs - this.#baseMs;
     const cut = this.#cut;
     this.#cut = undefined;
-    this.#fromBytes = mark.bytes;
-    if (delayMs > queueMs) {
-      if (cut !== undefined && bytesPerMs < RATE_KEPT * cut.bytesPerMs && delayMs > DELAY_KEPT * cut.delayMs) {
-        this.#baseMs = this.#intervalLeastMs;
-        this.#raisedUntilMs = nowMs + raisedMs;
-        this.#windowBytes = Math.max(this.#windowBytes, cut.windowBytes);
-        this.#isKnown = false;
-      } else {
-        this.#isKnown = true;
-        // What came since the last mark counts as under way.
-        const wantedBytes = bytesPerMs * (this.#baseMs + queueMs) * (1 + 1 / MARKS_PER_WINDOW);
-        const windowBytes = Math.max(wantedBytes, bytesMin);
-        if (windowBytes < this.#windowBytes) {
-          this.#cut = { bytesPerMs, delayMs, windowBytes: this.#windowBytes };
-          this.#windowBytes = windowBytes;
-          // What is out already went by the old window.
-          this.#fromBytes = this.#sentBytes;
-        }
-      }
+    if (this.#intervalDelayMs > this.#config.queueMs) {
+      if (
+        cut !== undefined &&
+        bytesPerMs < RATE_KEPT * cut.bytesPerMs &&
+        this.#intervalDelayMs > DELAY_KEPT * cut.delayMs
+      )
+        this.#yield(cut, nowMs);
+      else this.#reduce(bytesPerMs);
     }
     this.#bytesPerMs = this.#wasLimited ? bytesPerMs : Number.POSITIVE_INFINITY;
-    this.#startMs = this.#cut === undefined ? nowMs : Number.NEGATIVE_INFINITY;
-    this.#startBytes = mark.bytes;
-    this.#intervalLeastMs = Number.POSITIVE_INFINITY;
-    this.#wasLimited = false;
+    this.#begin(mark, nowMs);
+    if (this.#cut === undefined) return;
+    // What is out already went by the old window.
+    this.#startMs = Number.NEGATIVE_INFINITY;
+    this.#fromBytes = this.#sentBytes;
+  }
+
+  /** The line was full all the time: no more is to be under way than it needs. */
+  #reduce(bytesPerMs: number): void {
+    const { queueMs, bytesMin } = this.#config;
+    this.#isKnown = true;
+    const neededMs = this.#intervalTripMs - this.#intervalDelayMs + queueMs;
+    // What came since the last mark counts as under way.
+    const windowBytes = Math.max(bytesPerMs * neededMs * (1 + 1 / MARKS_PER_WINDOW), bytesMin);
+    if (windowBytes >= this.#windowBytes) return;
+    this.#cut = { bytesPerMs, delayMs: this.#intervalDelayMs, windowBytes: this.#windowBytes };
+    this.#windowBytes = windowBytes;
+  }
+
+  /** The smaller window did not help: the delay is the line's for a while. */
+  #yield(cut: Cut, nowMs: number): void {
+    this.#baseMs = this.#intervalTripMs;
+    this.#raisedUntilMs = nowMs + this.#config.raisedMs;
+    this.#windowBytes = Math.max(this.#windowBytes, cut.windowBytes);
+    this.#isKnown = false;
   }
 }

@@ -302,7 +302,10 @@ export class Node {
       },
       close: (link, code) => this.#events.push({ type: "close", link: link.number, code, reason: CLOSE_TEXT[code] }),
       measured: (who, rttMs) => this.router.handleRtt(who.port.number, rttMs),
-      paced: (who, bytesPerMs) => this.router.handlePace(who.port.number, bytesPerMs),
+      paced: (who, bytesPerMs) => {
+        const port = who.port.number;
+        if (this.router.handlePace(port, bytesPerMs)) this.#carrier.handlePace(port, bytesPerMs);
+      },
       useOf: (port) => this.#useOf(port),
     };
   }

@@ -108,6 +108,12 @@ export class SessionCarrier {
     return true;
   }
 
+  /** What the link takes, where that is what limits: sessions that go by it are to be no faster. */
+  handlePace(port: number, bytesPerMs: number): void {
+    for (const session of this.endpoint.sessions)
+      if (this.#ways.peek(toHex(session.remoteKey))?.route?.ports[0] === port) session.handleLinkPace(bytesPerMs);
+  }
+
   handleLinkDown(port: number): void {
     this.#full.delete(port);
   }

@@ -86,12 +86,14 @@ export class LinkQueue {
     return this.#control.count === 0 && this.#last === undefined;
   }
 
-  /** What the line takes, where it is what limits; else Infinity. */
-  handlePace(bytesPerMs: number): void {
+  /** What the line takes, where it is what limits; else Infinity. True where it was another before. */
+  handlePace(bytesPerMs: number): boolean {
+    if (bytesPerMs === this.#bytesPerMs) return false;
     const { ownMs, ownBytesMin, ownBytesMax, turnMs, quantumMin, quantum } = this.config;
     this.#bytesPerMs = bytesPerMs;
     this.#quantum = Math.min(Math.max(bytesPerMs * turnMs, quantumMin), quantum);
     this.#ownBytesMax = Math.min(Math.max(bytesPerMs * ownMs, ownBytesMin), ownBytesMax);
+    return true;
   }
 
   /**

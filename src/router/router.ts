@@ -102,9 +102,9 @@ export class Router {
     if (peer !== undefined) peer.rttMs = rttMs;
   }
 
-  /** What the line of the link takes, where it is what limits; else Infinity. */
-  handlePace(port: number, bytesPerMs: number): void {
-    this.#queues.get(port)?.handlePace(bytesPerMs);
+  /** What the line of the link takes, where it is what limits; else Infinity. True where it was another before. */
+  handlePace(port: number, bytesPerMs: number): boolean {
+    return this.#queues.get(port)?.handlePace(bytesPerMs) === true;
   }
 
   // Frames

@@ -43,7 +43,7 @@ export interface ExchangeListener {
   handleNote(bytes: Uint8Array): void;
 }
 
-/** What is taken of `write` before it is sent, at the speed of one congestion window a round trip, in ms. */
+/** What is taken of `write` before it is sent, at the path's speed, in ms. */
 const SEND_AHEAD_MS = 10;
 /** Pieces of streams in one packet, so that what is remembered of it is bounded. */
 const PIECES_MAX = 8;
@@ -287,8 +287,8 @@ export class Exchange implements PacketFates {
 
   /** What waits here is overtaken by nothing: no more is taken ahead than goes out soon, and two packets, so that one is always there. */
   get #sendAheadBytes(): number {
-    const { windowBytes, packetBytes, rtt } = this.recovery;
-    const soonBytes = Math.max((windowBytes / rtt.smoothedMs) * SEND_AHEAD_MS, 2 * packetBytes);
+    const { windowBytes, packetBytes, bytesPerMs } = this.recovery;
+    const soonBytes = Math.max(bytesPerMs * SEND_AHEAD_MS, 2 * packetBytes);
     return Math.floor(Math.min(soonBytes, windowBytes, this.#config.sendAheadBytesMax));
   }
 

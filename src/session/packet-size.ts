@@ -6,10 +6,9 @@ const PACKET_MS = 5;
 const WINDOW_PACKETS = 16;
 
 /**
- * How large packets are: the path's speed is what one congestion window a round trip makes of it, and the time that a packet takes at that
- * speed is bounded. Every packet costs the same work, so a fast path is fast with large ones alone; a slow one stays quick to the ping.
+ * How large packets are: the time that a packet takes at the path's speed is bounded. Every packet costs the same work, so a fast path is fast with large ones alone; a slow one stays quick to the ping.
  */
-export function packetBytesFor(config: SessionConfig, windowBytes: number, rttMs: number): number {
-  const bytes = Math.floor(Math.min((windowBytes / rttMs) * PACKET_MS, windowBytes / WINDOW_PACKETS));
+export function packetBytesFor(config: SessionConfig, windowBytes: number, bytesPerMs: number): number {
+  const bytes = Math.floor(Math.min(bytesPerMs * PACKET_MS, windowBytes / WINDOW_PACKETS));
   return Math.min(Math.max(bytes, config.packetBytes), config.packetBytesMax);
 }

@@ -31,6 +31,8 @@ export class Recovery {
   /** Used within one call of `handleAck` only. */
   readonly #acked: SentPacket[] = [];
   readonly rtt: RttEstimator;
+  /** What the first link of the way takes, where that is what limits; else Infinity. */
+  linkBytesPerMs = Number.POSITIVE_INFINITY;
 
   #largestAcked = -1;
   /** When a packet was last sent, or a probe timeout passed: the next is counted from here. */
@@ -66,7 +68,12 @@ export class Recovery {
 
   /** Bytes of a full packet, as the path is now. */
   get packetBytes(): number {
-    return packetBytesFor(this.#config, this.#congestion.windowBytes, this.rtt.smoothedMs);
+    return packetBytesFor(this.#config, this.#congestion.windowBytes, this.bytesPerMs);
+  }
+
+  /** The path's speed: one congestion window a round trip, and no more than the first link takes. */
+  get bytesPerMs(): number {
+    return Math.min(this.#congestion.windowBytes / this.rtt.smoothedMs, this.linkBytesPerMs);
   }
 
   /** Highest packet number that the peer acknowledged, -1 before the first. */
@@ -185,6 +192,7 @@ export class Recovery {
    */
   handleRouteChanged(nowMs: number, rttMs = 0): void {
     this.#congestion.reset(nowMs);
+    this.linkBytesPerMs = Number.POSITIVE_INFINITY;
     this.rtt.reset(rttMs === 0 ? undefined : Math.max(rttMs, this.rtt.smoothedMs));
     this.#firstSampleMs = Number.POSITIVE_INFINITY;
     this.#wayChangedMs = this.#probeFromMs = nowMs;

@@ -180,6 +180,11 @@ export class Session implements ExchangeListener, Timed {
     this.#leave(SessionState.CLOSING, code, reason);
   }
 
+  /** What the first link of the way takes, where that is what limits; else Infinity. */
+  handleLinkPace(bytesPerMs: number): void {
+    if (this.#exchange !== undefined) this.#exchange.recovery.linkBytesPerMs = bytesPerMs;
+  }
+
   /**
    * The node sends this session's packets another way from now on, of the round trip `rttMs` where that is known: what is in flight is
    * probed there at once.

@@ -21,7 +21,14 @@ const seq = uint(EPOCH_MAX);
 
 /** Asks the neighbour for a PONG with the same token. */
 export const PING = new Layout(Kind.PING, { token: uint(0xffff_ffff) });
-export const PONG = new Layout(Kind.PONG, { token: uint(0xffff_ffff) });
+/** `clock` is the sender's when the PING came: `clockOf`. */
+export const PONG = new Layout(Kind.PONG, { token: uint(0xffff_ffff), clock: uint(0xffff_ffff) });
+
+/** Eighths of a millisecond, from any beginning, modulo 2^32: 6 days. */
+export function clockOf(nowMs: number): number {
+  return Math.floor(nowMs * CLOCK_PER_MS) % 2 ** 32;
+}
+export const CLOCK_PER_MS = 8;
 
 /** From parent to child, once per (root, seq): the root lives. Signed by the root over tree and seq. */
 export const HEARTBEAT = new Layout(Kind.HEARTBEAT, { tree, root, seq, signature: bin(SIGNATURE_BYTES) });

@@ -4,7 +4,7 @@
  */
 
 /** Version in HELLO; nodes of different versions do not link. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** Bytes of an Ed25519 public key: a node's address. */
 export const KEY_BYTES = 32;

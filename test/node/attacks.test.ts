@@ -245,7 +245,7 @@ t.test("a flood of pings closes the link, pongs that nobody asked for are counte
       .status()
       .links.find(({ key }) => toHex(key) === eagerKey)!.rttMs;
   const before = rttMs();
-  for (let token = 0; token < 100; token++) eager.send(PONG.encode({ token }));
+  for (let token = 0; token < 100; token++) eager.send(PONG.encode({ token, clock: 0 }));
   t.equal(codeOf(network, flooder), CloseCode.FLOOD);
   t.equal(closedBy(network, CloseCode.FLOOD), 1);
   const { pingsBurst } = network.node(VICTIM).config.keepAlive;
@@ -356,7 +356,7 @@ t.test("a neighbour that confirms nothing gets no more than a window, and is clo
   const silent = Stranger.acquainted(network, VICTIM, simTerms(1));
   silent.answers = false;
   const talk = () => {
-    silent.send(PONG.encode({ token: 1 }));
+    silent.send(PONG.encode({ token: 1, clock: 0 }));
     if (!silent.end.isClosed) network.schedule.after(500, talk);
   };
   talk();

@@ -46,7 +46,7 @@ const routeBytes = fc
 /** Frames that have their layout, of every kind, and mean nothing or nothing good. */
 const wellFormed = fc.oneof(
   fc.record({ token: fc.nat() }).map((frame) => PING.encode(frame)),
-  fc.record({ token: fc.nat() }).map((frame) => PONG.encode(frame)),
+  fc.record({ token: fc.nat(), clock: fc.nat() }).map((frame) => PONG.encode(frame)),
   fc.record({ tree, root: key, seq: epoch, signature }).map((frame) => HEARTBEAT.encode(frame)),
   fc
     .record({

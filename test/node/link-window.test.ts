@@ -1,18 +1,24 @@
 import t from "tap";
 import { nodeConfig } from "../../src/node/config.js";
 import { LinkWindow } from "../../src/node/link-window.js";
+import { clockOf } from "../../src/wire/control.js";
 
 const { linkWindow: config } = nodeConfig("native");
 const FRAME = 1_400;
+/** What the other end's clock says at first: it overflows soon. */
+const CLOCK_MS = 2 ** 29 - 1_000;
 
 /** A window before a line in virtual time, and frames that never run out; pongs come back as fast as the line is long. */
 class Line {
   readonly window = new LinkWindow(config);
-  readonly #events: { readonly atMs: number; readonly token: number }[] = [];
+  readonly #events: { readonly atMs: number; readonly token: number; readonly clock: number }[] = [];
   bytesPerMs = 1_250;
   delayMs = 5;
-  /** What somebody else's queue on the way back adds. */
+  /** What somebody else's queue adds on the way, and on the way back. */
   foreignMs = 0;
+  foreignBackMs = 0;
+  /** How fast the other end's clock runs. */
+  clockRate = 1;
   nowMs = 0;
   deliveredBytes = 0;
   #freeMs = 0;
@@ -38,7 +44,7 @@ class Line {
   #arrive(): void {
     for (let event = this.#events[0]; event !== undefined && event.atMs <= this.nowMs; event = this.#events[0]) {
       this.#events.shift();
-      this.window.handlePong(event.token, this.nowMs);
+      this.window.handlePong(event.token, event.clock, this.nowMs);
     }
   }
 
@@ -46,8 +52,10 @@ class Line {
     for (;;) {
       if (this.window.isMarkDue(this.nowMs)) {
         this.window.handleMark(++this.#token, this.nowMs);
-        const atMs = this.nowMs + this.queueMs + 2 * this.delayMs + this.foreignMs;
-        this.#events.push({ atMs: Math.max(atMs, this.#events.at(-1)?.atMs ?? 0), token: this.#token });
+        const comesMs = this.nowMs + this.queueMs + this.delayMs + this.foreignMs;
+        const atMs = comesMs + this.delayMs + this.foreignBackMs;
+        const clock = clockOf(CLOCK_MS + comesMs * this.clockRate);
+        this.#events.push({ atMs: Math.max(atMs, this.#events.at(-1)?.atMs ?? 0), token: this.#token, clock });
       }
       if (!this.window.hasRoom) break;
       this.window.handleSent(FRAME);
@@ -100,6 +108,19 @@ t.test("a delay of somebody else's making does not starve the link, and is forgo
   t.ok(line.run(2_000).queueMs < 2 * config.queueMs + 2);
 });
 
+t.test("a queue on the way back holds nothing up, whatever the clocks", async (t) => {
+  for (const clockRate of [1, 1.0001, 0.9999]) {
+    const line = new Line();
+    line.clockRate = clockRate;
+    line.run(10_000);
+    line.foreignBackMs = 40;
+    line.run(1_000);
+    const { share, queueMs } = line.run(4_000);
+    t.ok(share > 0.97, `${share} of the line`);
+    t.ok(queueMs < 3 * config.queueMs, `${queueMs} ms waited`);
+  }
+});
+
 t.test("a pong confirms what went before its ping, and a guess nothing", async (t) => {
   const window = new LinkWindow(config);
   for (const token of [7, 8, 9]) {
@@ -108,12 +129,12 @@ t.test("a pong confirms what went before its ping, and a guess nothing", async (
     window.handleMark(token, 100 * token);
   }
   t.notOk(window.isMarkDue(2_000), "nothing was sent since");
-  t.notOk(window.handlePong(6, 1_000));
+  t.notOk(window.handlePong(6, 0, 1_000));
   t.equal(window.outBytes, 60_000);
-  t.ok(window.handlePong(8, 1_000));
+  t.ok(window.handlePong(8, 0, 1_000));
   t.equal(window.outBytes, 20_000, "the first ping's as well");
-  t.notOk(window.handlePong(7, 1_000), "that was confirmed already");
-  t.ok(window.handlePong(9, 1_000));
+  t.notOk(window.handlePong(7, 0, 1_000), "that was confirmed already");
+  t.ok(window.handlePong(9, 0, 1_000));
   t.equal(window.outBytes, 0);
 });
 
@@ -127,6 +148,6 @@ t.test("pings that stay without an answer are bounded, and those of keep-alive g
   t.equal(pings, 32);
   t.notOk(window.hasRoom);
   window.handleMark(1_000, 10_000);
-  t.ok(window.handlePong(1_000, 10_001));
+  t.ok(window.handlePong(1_000, 0, 10_001));
   t.equal(window.outBytes, 0);
 });

@@ -2,7 +2,7 @@ import type { LinkEnd, Station } from "../../sim/link.js";
 import type { Network } from "../../sim/network.js";
 import { type Acquaintance, Hello, type HelloTerms } from "../../src/node/hello.js";
 import { utf8 } from "../../src/wire/bytes.js";
-import { PING, PONG } from "../../src/wire/control.js";
+import { clockOf, PING, PONG } from "../../src/wire/control.js";
 import { Kind } from "../../src/wire/kinds.js";
 import { termsOf } from "./hello-pair.js";
 
@@ -60,7 +60,7 @@ export class Stranger implements Station {
       this.#say();
     } else if (this.answers && message[1] === Kind.PING) {
       const ping = PING.decode(message);
-      if (typeof ping !== "number") this.send(PONG.encode(ping));
+      if (typeof ping !== "number") this.send(PONG.encode({ ...ping, clock: clockOf(this.network.nowMs) }));
     }
   }
 

@@ -1,5 +1,7 @@
-import { Command } from "commander";
-import type { GatewayStatusResult } from "../daemon/control-protocol.js";
+import { Command, InvalidArgumentError } from "commander";
+import type { GatewayStatusResult, InviteResult } from "../daemon/control-protocol.js";
+import { INVITATION_DAYS_MAX } from "../daemon/limits.js";
+import { INVITATION_USES_MAX } from "../federation/gateway/invitation.js";
 import { accountLines, listCommand, quotaText, reportCommand } from "./operator.js";
 import { count, print, printJson, table } from "./output.js";
 import { withDaemon } from "./settings.js";
@@ -19,7 +21,53 @@ export function gatewayCommand(): Command {
     )
     .addCommand(listCommand("gateway", "allow", "serve a node"))
     .addCommand(listCommand("gateway", "deny", "serve a node no more, and cut what is open"))
+    .addCommand(inviteCommand())
     .addCommand(reportCommand("gateway"));
+}
+
+interface InviteOptions {
+  readonly uses: number;
+  readonly days: number;
+  readonly json?: true;
+}
+
+function inviteCommand(): Command {
+  return new Command("invite")
+    .description("make an invitation, by which a node that is not listed is served")
+    .option("--uses <n>", "how many nodes may use it", (text) => number(text, INVITATION_USES_MAX), 1)
+    .option(
+      "--days <n>",
+      "for how long it can be used; who did is served on",
+      (text) => number(text, INVITATION_DAYS_MAX),
+      7,
+    )
+    .option("--json", "as JSON")
+    .action(async ({ uses, days, json }: InviteOptions, command: Command) => {
+      const made = await withDaemon(command, (client) => client.request({ verb: "gateway-invite", uses, days }));
+      if (json) printJson(made);
+      else print(...inviteLines(made));
+    });
+}
+
+function inviteLines({ invitation, domain, gateway, uses, untilMs }: InviteResult): string[] {
+  return [
+    `For ${count(uses, "node")}, until ${new Date(untilMs).toISOString()}. Its owner writes into the node's config, and starts it again:`,
+    "",
+    `suffix: ${domain}`,
+    "gateways:",
+    "  nodes:",
+    `    - ${gateway}`,
+    "  invitations:",
+    `    - ${invitation}`,
+    "",
+    "The suffix must be there before the homeserver's first start: the name is signed into every event.",
+  ];
+}
+
+function number(text: string, max: number): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > max) throw new InvalidArgumentError(`Expected 1 to ${max}.`);
+  return value;
 }
 
 function statusLines(status: GatewayStatusResult): string[] {

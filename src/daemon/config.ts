@@ -3,6 +3,7 @@ import { parseClassicName } from "../federation/classic/server-name.js";
 import { EXIT_KEYS_MAX } from "../federation/exit/config.js";
 import type { ExitRules } from "../federation/exit/exit.js";
 import type { GatewayRules } from "../federation/gateway/gateway.js";
+import { readInvitation } from "../federation/gateway/invitation.js";
 import { plainAddress } from "../federation/gateway/source.js";
 import type { Quota } from "../federation/quota.js";
 import { type PeerUri, parsePeerUri } from "../link/peer-uri.js";
@@ -27,6 +28,10 @@ const SECRET_CHARS_MIN = 16;
 const PEERS_MAX = 256;
 /** Nodes in a list of the gateway: 100 bytes each. */
 const GATEWAY_KEYS_MAX = 1_000;
+/** Invitations of gateways: each is shown to its own. */
+const GATEWAYS_MAX = 16;
+/** One of no gateway. */
+const EXAMPLE_INVITATION = "AQ".padEnd(84, "A");
 /** Fronts of the gateway. */
 const FRONTS_MAX = 64;
 /** Exits in the file: each is tried where the ones before cannot. */
@@ -65,6 +70,10 @@ const domain = text(
   "a domain like example.org, or an IP address",
 );
 const address = text((value) => plainAddress(value) !== undefined, "an IP address");
+const invitation = text(
+  (value) => readInvitation(value) !== undefined,
+  "what `pinyon gateway invite` says at the gateway, 84 characters",
+);
 const file = text((value) => value.startsWith("/"), "the path of a file, from /");
 const count = z
   .int({ error: "a whole number" })
@@ -294,6 +303,12 @@ export const ConfigSchema = z
           .min(1, { error: "at least one name or key" })
           .describe("Names or keys of the gateways that may bring classic servers to this node.")
           .meta({ examples: [["<52 letters and digits>.pinyon.alt"]] }),
+        invitations: z
+          .array(invitation, { error: "a list of invitations" })
+          .max(GATEWAYS_MAX, { error: `at most ${GATEWAYS_MAX} invitations` })
+          .default([])
+          .describe("What `pinyon gateway invite` said at those of them that do not list this node.")
+          .meta({ examples: [[EXAMPLE_INVITATION]] }),
         certificate: file
           .optional()
           .describe("File of the certificate for the node's name, with those of its authorities, in PEM.")
@@ -399,6 +414,7 @@ export interface GatewayConfig extends Omit<GatewayRules, "terminate"> {
 export interface GatewaysConfig {
   /** Keys in hex. */
   readonly nodes: ReadonlySet<string>;
+  readonly invitations: readonly string[];
   /** Undefined: they end TLS. */
   readonly files: CertificateFiles | undefined;
 }
@@ -430,7 +446,11 @@ export function resolveConfig(text: ConfigText): Config {
       quota: quotaOf(exit.streams, exit.connectsPerMinute, exit.gigabytesPerDay),
     },
     gateway: gateway && resolveGateway(gateway),
-    gateways: gateways && { nodes: keySet(gateways.nodes)!, files: filesOf(gateways) },
+    gateways: gateways && {
+      nodes: keySet(gateways.nodes)!,
+      invitations: gateways.invitations,
+      files: filesOf(gateways),
+    },
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
     homeserver: homeserver && {
       ...homeserver,

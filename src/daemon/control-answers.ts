@@ -15,7 +15,7 @@ import { dumpBall, dumpRoutes, dumpTable, dumpTrees } from "./dumps.js";
 import { formatEndpoint, formatHttpUrl } from "./endpoint.js";
 import { ErrorCode, PinyonError } from "./errors.js";
 import { explain } from "./explain.js";
-import { changeList, exitStatus, gatewayStatus, report } from "./operator-answers.js";
+import { changeList, exitStatus, gatewayStatus, invite, report } from "./operator-answers.js";
 import { roundMs, statusOf } from "./status.js";
 import { keyHex, targetKey } from "./target.js";
 
@@ -55,6 +55,8 @@ export async function answerRequest(daemon: Daemon, request: ControlRequest): Pr
       return exitStatus(daemon);
     case "gateway-status":
       return gatewayStatus(daemon);
+    case "gateway-invite":
+      return invite(daemon, request.uses, request.days);
     case "list":
       return changeList(daemon, request.way, request.change, request.what);
     case "report":

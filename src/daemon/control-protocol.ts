@@ -1,11 +1,13 @@
 import { z } from "zod";
 import type { Standing } from "../federation/gateway/admission.js";
+import { INVITATION_USES_MAX } from "../federation/gateway/invitation.js";
 import type { Quota } from "../federation/quota.js";
 import type { CheckStep } from "../federation/self-check.js";
 import type { Use } from "../federation/use.js";
 import type { BallDump, RoutesDump, TableDump, TreeDump } from "./dumps.js";
 import type { PinyonCode } from "./errors.js";
 import type { ExplainResult } from "./explain.js";
+import { INVITATION_DAYS_MAX } from "./limits.js";
 
 /*
  * The requests of the control socket and their results. Keys are given as server names, times as milliseconds.
@@ -34,6 +36,11 @@ export const ControlRequestSchema = z.discriminatedUnion("verb", [
   z.strictObject({ verb: z.literal("homeserver-check") }),
   z.strictObject({ verb: z.literal("exit-status") }),
   z.strictObject({ verb: z.literal("gateway-status") }),
+  z.strictObject({
+    verb: z.literal("gateway-invite"),
+    uses: z.int().min(1).max(INVITATION_USES_MAX),
+    days: z.int().min(1).max(INVITATION_DAYS_MAX),
+  }),
   z.strictObject({ verb: z.literal("list"), way, change: z.enum(["allow", "deny"]), what: target }),
   z.strictObject({
     verb: z.literal("report"),
@@ -179,6 +186,16 @@ export interface GatewayStatusResult extends Omit<ExitStatusResult, "deny"> {
   readonly sources: readonly AccountInfo[];
 }
 
+export interface InviteResult {
+  readonly invitation: string;
+  /** The gateway's domain, below which the node must have its name, and its own name. */
+  readonly domain: string;
+  readonly gateway: string;
+  readonly uses: number;
+  /** Until when it is taken, on the wall's clock. */
+  readonly untilMs: number;
+}
+
 export interface ListResult {
   readonly way: "exit" | "gateway";
   readonly change: "allow" | "deny";
@@ -215,6 +232,7 @@ interface Results {
   readonly "homeserver-check": HomeserverCheckResult;
   readonly "exit-status": ExitStatusResult;
   readonly "gateway-status": GatewayStatusResult;
+  readonly "gateway-invite": InviteResult;
   readonly list: ListResult;
   readonly report: ReportResult;
 }

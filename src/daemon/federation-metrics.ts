@@ -23,6 +23,8 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       gatewayConnections: "Connections of classic servers to this gateway.",
       gatewayAnswers: "Those that passed to a node, and have ended.",
       gatewayBytes: "Bytes that passed through this gateway, both ways.",
+      invitationsAccepted: "Nodes that this gateway took by invitation.",
+      invitationFailures: "Times that a gateway did not take this node's invitation, or could not be asked.",
       ledgerEvictions: "Accounts of what others use of this exit or gateway, forgotten because there were too many.",
       gatewayRequests: "Requests of classic servers whose TLS ends at this gateway.",
       connectionsRefused: "Connections of the homeserver that were not taken because there were too many.",

@@ -63,3 +63,5 @@ export const JOURNAL_PENDING_MAX = 10_000;
 export const REPORTED_USES_MAX = 1_000;
 /** Accounts that `pinyon gateway status` and `pinyon exit status` show, those that used most: 200 bytes each. */
 export const SHOWN_ACCOUNTS_MAX = 256;
+/** Days for which an invitation of a gateway may be good. */
+export const INVITATION_DAYS_MAX = 365;

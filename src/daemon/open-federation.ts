@@ -5,15 +5,19 @@ import type { CertifiedKey, ReadCertificate } from "../federation/certificates/s
 import { type ClassicWay, Federation } from "../federation/federation.js";
 import type { FrontRules } from "../federation/gateway/classic-front.js";
 import type { GatewayRules } from "../federation/gateway/gateway.js";
+import { readInvitation } from "../federation/gateway/invitation.js";
+import { InvitedSchema, NOBODY_INVITED } from "../federation/gateway/invited.js";
 import type { FederationOverlay, Timers } from "../federation/overlay.js";
 import type { Use } from "../federation/use.js";
 import { WakeUpStateSchema } from "../federation/wake-ups.js";
+import { keyToName } from "../wire/name.js";
 import { writeAtomic } from "./atomic-file.js";
 import type { CertificateFiles, Config } from "./config.js";
 import { formatEndpoint } from "./endpoint.js";
 import { ErrorCode, messageOf, PinyonError, systemCode } from "./errors.js";
 import { KeptFile } from "./kept-file.js";
 import { listenError } from "./listeners.js";
+import { keyHex } from "./target.js";
 
 export interface FederationParts {
   /** The state folder. */
@@ -37,6 +41,12 @@ export async function openFederation(parts: FederationParts): Promise<Federation
   const { homeserver } = config;
   if (config.classic !== "off" && NO_DNS.test(name)) warn(NO_WAY_BACK);
   if (config.classic === "exit" && config.exits.length === 0) warn("`classic: exit` needs `exits`, which names none");
+  for (const text of config.gateways?.invitations ?? []) {
+    const gateway = readInvitation(text)!.gateway;
+    if (!config.gateways!.nodes.has(keyHex(gateway))) {
+      warn(`\`gateways.invitations\` has one of ${keyToName(gateway)}, which \`gateways.nodes\` does not name`);
+    }
+  }
   try {
     return await Federation.start({
       name,
@@ -46,6 +56,8 @@ export async function openFederation(parts: FederationParts): Promise<Federation
       classic: classicWay(config),
       exit: config.exit,
       gateway: gatewayRules(config),
+      keptInvited: new KeptFile(join(folder, "invited"), InvitedSchema, NOBODY_INVITED, warn),
+      invitations: config.gateways?.invitations ?? [],
       front: frontRules(config, name),
       onUse,
       keyFolder: join(folder, "keys"),

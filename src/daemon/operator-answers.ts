@@ -1,3 +1,4 @@
+import type { GatewayRules } from "../federation/gateway/gateway.js";
 import type { Account } from "../federation/quota.js";
 import type { Use } from "../federation/use.js";
 import { keyToName } from "../wire/name.js";
@@ -5,6 +6,7 @@ import type {
   AccountInfo,
   ExitStatusResult,
   GatewayStatusResult,
+  InviteResult,
   ListResult,
   ReportResult,
   UseInfo,
@@ -14,8 +16,10 @@ import { formatEndpoint } from "./endpoint.js";
 import { ErrorCode, PinyonError } from "./errors.js";
 import { isAsked, type UseQuery } from "./journal.js";
 import { SHOWN_ACCOUNTS_MAX } from "./limits.js";
-import type { Way } from "./lists.js";
+import type { Lists, Way } from "./lists.js";
 import { keyHex, targetKey } from "./target.js";
+
+const DAY_S = 86_400;
 
 /* What the operator of an exit or a gateway asks: whom it serves, what they used of it, who used it when. */
 
@@ -28,17 +32,10 @@ export function exitStatus({ lists, federation }: Daemon): ExitStatusResult {
 }
 
 export function gatewayStatus({ lists, federation }: Daemon): GatewayStatusResult {
-  const rules = lists!.gateway;
-  if (rules === undefined) {
-    throw new PinyonError(
-      ErrorCode.LIST,
-      "this node is no gateway: set `gateway` in its config file and start it again",
-    );
-  }
-  const { domain, allow, deny, open, quota, sourceQuota, fronts } = rules;
+  const { domain, allow, deny, open, quota, sourceQuota, fronts } = requireGateway(lists);
   const { nodes, sources } = federation!.gatewayAccounts();
   const used = new Map(nodes);
-  const keys = new Set([...allow, ...deny, ...used.keys()]);
+  const keys = new Set([...allow, ...deny, ...(federation?.invited?.nodes() ?? []), ...used.keys()]);
   const infos = [...keys].map((key) => {
     return accountInfo(nameOf(key, domain), federation!.gatewayStanding(key) ?? "denied", used.get(key));
   });
@@ -52,6 +49,20 @@ export function gatewayStatus({ lists, federation }: Daemon): GatewayStatusResul
     ...shown(infos),
     sources: shown([...sources].map(([source, account]) => accountInfo(source, "source", account))).nodes,
   };
+}
+
+/** Invites so many nodes, for so long. */
+export function invite({ lists, federation, overlay }: Daemon, uses: number, days: number): InviteResult {
+  const { domain } = requireGateway(lists);
+  const untilS = Math.floor(Date.now() / 1_000) + days * DAY_S;
+  const invitation = federation!.invited!.invite(uses, untilS);
+  return { invitation, domain, gateway: keyToName(overlay.node.key), uses, untilMs: untilS * 1_000 };
+}
+
+function requireGateway(lists: Lists | undefined): GatewayRules {
+  const rules = lists?.gateway;
+  if (rules !== undefined) return rules;
+  throw new PinyonError(ErrorCode.LIST, "this node is no gateway: set `gateway` in its config file and start it again");
 }
 
 /** Allows or denies a node, or a domain at an exit, from now on. */

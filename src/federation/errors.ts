@@ -29,6 +29,7 @@ const ERRORS = {
     400,
     "a front of the gateway began a connection without a PROXY header, or with a broken one, or one that is no front sent one",
   ],
+  PINYON_GATEWAY_INVITATION: [403, "the gateway does not take the invitation that this node shows it"],
   PINYON_GATEWAY_FORBIDDEN: [403, "the node takes nobody from this gateway"],
   PINYON_GATEWAY_TERMINATE: [403, "the node has no certificate, and has gateways end TLS in its place"],
   PINYON_PATH: [404, "this is no path of the federation API"],

@@ -13,8 +13,11 @@ import { ExitNetwork } from "./exit/exit-network.js";
 import type { Standing } from "./gateway/admission.js";
 import { ClassicFront, type FrontRules } from "./gateway/classic-front.js";
 import { Gateway, type GatewayRules } from "./gateway/gateway.js";
+import { Guest, INVITATION_PATH } from "./gateway/guest.js";
+import { Invited, type KeptInvited } from "./gateway/invited.js";
 import { Terminator } from "./gateway/terminator.js";
 import { Homeserver } from "./homeserver.js";
+import { http2Question } from "./http2.js";
 import { Inbound } from "./inbound.js";
 import { KeyFolder } from "./key-folder.js";
 import { KeyResponses } from "./key-responses.js";
@@ -47,6 +50,10 @@ export interface FederationOptions {
   readonly exit: ExitRules;
   /** The gateway that this node is; undefined: none. */
   readonly gateway?: GatewayRules | undefined;
+  /** Nodes that the gateway serves by invitation, as they were kept. */
+  readonly keptInvited: KeptInvited;
+  /** Invitations of gateways to this node. */
+  readonly invitations: readonly string[];
   /** How classic servers come to this node by gateways; undefined: not at all. */
   readonly front?: FrontRules | undefined;
   /** Told of each use of exit and gateway, once it is over. */
@@ -95,7 +102,9 @@ export class Federation {
   readonly #certificates: Certificates;
   readonly #front: ClassicFront;
   #terminator: Terminator | undefined;
+  readonly #guest: Guest;
   #gateway: Gateway | undefined;
+  #invited: Invited | undefined;
   readonly #classic: ClassicServers | undefined;
   readonly #reachability: Reachability;
   readonly #wakeUps: WakeUps;
@@ -170,7 +179,7 @@ export class Federation {
     reachability.onBack = (server) => wakeUps.handleBack(server);
     this.#reachability = reachability;
     this.#wakeUps = wakeUps;
-    const { front, gateway, warn } = options;
+    const { front, gateway, invitations, warn } = options;
     const gateways = front?.gateways ?? new Set<string>();
     this.#certificates = new Certificates({ name, front, gateway, stats, timers, wallMs: Date.now, warn });
     const { own: certificate } = this.#certificates;
@@ -184,6 +193,7 @@ export class Federation {
       timers,
       onFault,
     });
+    this.#guest = new Guest({ invitations, overlay, stats, timers, random, warn });
     this.#front = new ClassicFront({ name, gateways, certificate, inbound: this.#inbound, stats, timers });
     this.#outbound = new Outbound({
       name,
@@ -218,14 +228,26 @@ export class Federation {
       void this.#front.handle(remote, request);
       return;
     }
+    if (headers[":path"] === INVITATION_PATH) {
+      if (this.#gateway === undefined) this.#refuseInvitation(request);
+      else void this.#gateway.handleInvitation(remote, request, headers, rawHeaders);
+      return;
+    }
     const isOutward = headers[":method"] === "CONNECT" || headers[":path"]?.startsWith(SERVICES_PATH);
     const handler = isOutward ? this.#exit : this.#inbound;
     void handler.handle(remote, request, headers, rawHeaders);
   }
 
+  #refuseInvitation(request: ServerHttp2Stream): void {
+    const error = new FederationError("PINYON_GATEWAY_INVITATION", "this node is no gateway");
+    this.stats.gatewayErrors[error.code]++;
+    http2Question(request).fail(error);
+  }
+
   /** The node has a link, after a time without one. */
   handleConnected(): void {
     this.#reachability.handleConnected();
+    this.#guest.handleConnected();
     if (this.homeserver !== undefined) this.#wakeUps.handleConnected();
   }
 
@@ -249,8 +271,10 @@ export class Federation {
     await this.#listener?.close();
     this.#classic?.stop();
     this.#front.stop();
+    this.#guest.stop();
     this.#terminator?.stop();
     await this.#gateway?.close();
+    await this.#invited?.written();
     this.#certificates.stop();
   }
 
@@ -284,6 +308,11 @@ export class Federation {
     return this.#gateway?.admission.standing(node);
   }
 
+  /** The nodes that the gateway serves by invitation; undefined where this is none. */
+  get invited(): Invited | undefined {
+    return this.#invited;
+  }
+
   /** The uses of exit and gateway that are not over. */
   openUses(): Use[] {
     return [...this.#exit.openUses(), ...(this.#gateway?.openUses() ?? [])];
@@ -294,18 +323,10 @@ export class Federation {
     return this.#certificates.daysLeft();
   }
 
-  async #openGateway(rules: GatewayRules): Promise<void> {
-    const { overlay, timers, onFault, onUse } = this.#options;
-    const { wildcard } = this.#certificates;
-    const common = { overlay, stats: this.stats, timers };
-    this.#terminator = wildcard && new Terminator({ ...common, certificate: wildcard, onFault });
-    this.#gateway = await Gateway.open({ ...common, rules, terminator: this.#terminator, wallMs: Date.now, onUse });
-  }
-
   async #open(): Promise<void> {
-    const { homeserver, caFiles, timers, gateway } = this.#options;
+    const { homeserver, caFiles, timers } = this.#options;
     await this.#certificates.start();
-    if (gateway !== undefined) await this.#openGateway(gateway);
+    await this.#openGateway();
     if (homeserver === undefined) return;
     const { listen, secret } = homeserver;
     const ca = await LocalCa.open(caFiles, this.stats);
@@ -319,6 +340,18 @@ export class Federation {
       stats: this.stats,
       timers,
     });
+  }
+
+  async #openGateway(): Promise<void> {
+    const { name, seed, gateway: rules, keptInvited: kept, overlay, timers, onFault, onUse } = this.#options;
+    if (rules === undefined) return;
+    const common = { overlay, stats: this.stats, timers };
+    const wallMs = Date.now;
+    const { wildcard } = this.#certificates;
+    this.#invited = await Invited.open({ key: nameToKey(name)!, seed, kept, stats: this.stats, wallMs });
+    this.#terminator = wildcard && new Terminator({ ...common, certificate: wildcard, onFault });
+    const parts = { rules, invited: this.#invited, terminator: this.#terminator };
+    this.#gateway = await Gateway.open({ ...common, ...parts, wallMs, onUse });
   }
 
   async #connectClassic(host: string, port: number): Promise<Duplex> {

@@ -35,6 +35,9 @@ export interface FederationStats {
   /** Times that a certificate that classic servers are shown could not be read again. */
   certificateFailures: number;
   readonly gatewayErrors: Record<FederationCode, number>;
+  /** Nodes that this gateway took by invitation, and times that a gateway did not take this node's. */
+  invitationsAccepted: number;
+  invitationFailures: number;
   /** Accounts of what others use of an exit or gateway that were forgotten because there were too many. */
   ledgerEvictions: number;
   /** Connections of the homeserver that were not taken because there were too many. */
@@ -88,6 +91,8 @@ export function newFederationStats(): FederationStats {
     gatewayConnections: 0,
     gatewayAnswers: 0,
     gatewayBytes: 0,
+    invitationsAccepted: 0,
+    invitationFailures: 0,
     ledgerEvictions: 0,
     gatewayRequests: 0,
     certificateFailures: 0,

@@ -47,6 +47,12 @@ t.test("the operator of an exit and gateway sees and says whom they serve, and a
   });
   t.match(await node.ask("gateway", "deny", KEY), { code: 0 });
   t.match(await node.json("gateway", "status"), { open: 2, nodes: [{ name: /\.gw\.example$/, standing: "denied" }] });
+  const invited = await node.ask("gateway", "invite", "--uses", "3");
+  t.match(invited, {
+    code: 0,
+    stdout: /^For 3 nodes, until .*suffix: gw\.example\n.*\n +invitations:\n +- [\w-]{84}\n/s,
+  });
+  t.match(await node.ask("gateway", "invite", "--uses", "0"), { code: 2, stderr: /Expected 1 to 65535/ });
   const asked = ["--host", "matrix.example", "--since", "2026-11-24T11:00Z", "--until", "2026-11-24T11:30Z"];
   const found = await node.ask("exit", "report", ...asked);
   t.match(found, {

@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
 import t, { type Test } from "tap";
 import { answerRequest } from "../../src/daemon/control-answers.js";
-import type { ReportResult } from "../../src/daemon/control-protocol.js";
+import type { InviteResult, ReportResult } from "../../src/daemon/control-protocol.js";
 import type { Daemon } from "../../src/daemon/daemon.js";
 import { type Endpoint, formatHttpUrl } from "../../src/daemon/endpoint.js";
 import { initNode } from "../../src/daemon/init.js";
@@ -153,13 +153,13 @@ t.test(
 );
 
 t.test(
-  "a gateway brings a classic server to a node through the mesh, and a certificate for another name is told",
+  "a gateway brings a classic server to a node that it invited, and a certificate for another name is told",
   async (t) => {
     const [a, b] = [await place(t), await place(t)];
     const suffix = "gw.example";
     const name = a.name.replace("pinyon.alt", suffix);
     const gateway = await start(t, b, "127.0.0.1:0", {
-      gateway: { domain: suffix, listen: ["127.0.0.1:0"], allow: [name] },
+      gateway: { domain: suffix, listen: ["127.0.0.1:0"] },
     });
     const authority = await TestAuthority.make();
     const [certificate, key] = [join(a.folder, "cert.pem"), join(a.folder, "key.pem")];
@@ -168,7 +168,10 @@ t.test(
       writeFileSync(certificate, made.cert);
       writeFileSync(key, made.key);
     };
-    const config = { suffix, gateways: { nodes: [b.name], certificate, key }, peers: [uriOf(gateway)] };
+    const invite = { verb: "gateway-invite", uses: 1, days: 1 } as const;
+    const { invitation } = (await answerRequest(gateway, invite)) as InviteResult;
+    const gateways = { nodes: [b.name], invitations: [invitation], certificate, key };
+    const config = { suffix, gateways, peers: [uriOf(gateway)] };
     await t.rejects(start(t, a, "127.0.0.1:0", config), { code: "PINYON_CONFIG", message: /ENOENT/ });
     await install("other.example");
     const told = { code: "PINYON_CONFIG", message: /it is for DNS:other\.example, and not for / };
@@ -176,6 +179,8 @@ t.test(
     await install(name);
     const node = await start(t, a, "127.0.0.1:0", config);
     await until("they are linked", () => node.links.size === 1 && gateway.links.size === 1);
+    await until("the invitation is taken", () => gateway.federation!.stats.invitationsAccepted === 1);
+    t.match(await answerRequest(gateway, { verb: "gateway-status" }), { nodes: [{ name, standing: "invited" }] });
     const [address] = gateway.federation!.gatewayAddresses() as [{ host: string; port: number }];
     const secured = connectTls({ ...address, servername: name, ca: authority.certificatePem });
     await once(secured, "secureConnect");

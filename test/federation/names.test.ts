@@ -2,6 +2,7 @@ import t from "tap";
 import { Clock } from "../../src/driver/clock.js";
 import { CLOSED } from "../../src/federation/exit/exit.js";
 import { Federation } from "../../src/federation/federation.js";
+import { NOBODY_INVITED } from "../../src/federation/gateway/invited.js";
 import { keyToName } from "../../src/wire/name.js";
 import { tempFolder } from "../daemon/temp-folder.js";
 import { TestNetwork } from "./network.js";
@@ -44,6 +45,8 @@ t.test("a node that serves no homeserver says so, and counts as one whose homese
     exit: CLOSED,
     onUse: () => {},
     warn: () => {},
+    invitations: [],
+    keptInvited: { load: async () => NOBODY_INVITED, save: () => {}, written: async () => {} },
     keyFolder: tempFolder(t),
     caFiles: { read: async () => undefined, write: async () => {} },
     keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {}, written: async () => {} },

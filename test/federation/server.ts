@@ -8,6 +8,7 @@ import { CLOSED, type ExitRules } from "../../src/federation/exit/exit.js";
 import { type ClassicWay, Federation } from "../../src/federation/federation.js";
 import type { FrontRules } from "../../src/federation/gateway/classic-front.js";
 import type { GatewayRules } from "../../src/federation/gateway/gateway.js";
+import type { InvitedState } from "../../src/federation/gateway/invited.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
 import type { Use } from "../../src/federation/use.js";
@@ -57,6 +58,8 @@ interface Options {
   readonly authorities?: readonly string[];
   readonly gateway?: GatewayRules;
   readonly seed?: Uint8Array;
+  readonly invitations?: readonly string[];
+  readonly invited?: InvitedState;
   /** Made for the node's name. */
   readonly front?: (name: string) => Promise<FrontRules>;
   /** What the node kept from its last run. */
@@ -78,6 +81,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     front,
     seed: given,
   } = options;
+  const { invitations = [], invited = { invitations: [], nodes: [] } } = options;
   const { wakeUps = { recent: [], owed: [] } } = options;
   const node = network.join(suffix, given);
   const { name, seed } = node;
@@ -113,6 +117,12 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     machine,
     authorities,
     gateway,
+    keptInvited: {
+      load: async () => invited,
+      save: (state) => void Object.assign(invited, state),
+      written: async () => {},
+    },
+    invitations,
     front: await front?.(name),
     keyFolder,
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },

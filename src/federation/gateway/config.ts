@@ -1,3 +1,5 @@
+import type { BackOff } from "../back-off.js";
+
 /** Local limits of gateways, both of one that brings classic servers in and of the node that they are brought to. */
 
 /** Connections of classic servers to a gateway at once: some 60 KB each. */
@@ -25,3 +27,10 @@ export const GATEWAY_SOURCES_MAX = 20_000;
 if (GATEWAY_CONNECTIONS_MAX >= Math.min(GATEWAY_NODES_MAX, GATEWAY_SOURCES_MAX)) {
   throw new Error("there must be room for the account of each connection");
 }
+
+/** Nodes that are served by invitation, kept on disk: 100 bytes each. */
+export const INVITED_MAX = 1_000;
+/** Invitations that were used and have not ended, kept with them: 100 bytes each. */
+export const INVITATIONS_MAX = 1_000;
+/** A gateway that cannot be reached is shown an invitation again after so long, in ms. */
+export const INVITATION_BACK_OFF: BackOff = { firstMs: 10_000, maxMs: 600_000 };

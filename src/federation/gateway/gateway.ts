@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { isServerName, nameToKey } from "../../wire/name.js";
@@ -7,15 +7,18 @@ import type { ReadCertificate } from "../certificates/served-certificate.js";
 import { readingOfHello } from "../client-hello.js";
 import { CLIENT_HELLO_TIMEOUT_MS } from "../config.js";
 import { FEDERATION_CODES, FederationError, federationErrorOf } from "../errors.js";
-import { CODE_HEADER } from "../http2.js";
+import { checkRawHeaders, headerValues } from "../headers.js";
+import { CODE_HEADER, http2Question } from "../http2.js";
 import { join } from "../join.js";
 import { addressOf, type ListenAddress, listenOn } from "../listen-address.js";
-import type { FederationOverlay, Timers } from "../overlay.js";
+import type { FederationOverlay, RemoteNode, Timers } from "../overlay.js";
 import { Charge } from "../quota.js";
 import type { FederationStats } from "../stats.js";
 import { type Use, Uses } from "../use.js";
 import { Admission, type AdmissionRules } from "./admission.js";
 import { GATEWAY_CONNECTIONS_MAX, GATEWAY_IDLE_MS, GATEWAY_PARTS, GATEWAY_TIMEOUT_MS } from "./config.js";
+import { INVITATION_HEADER } from "./guest.js";
+import type { Invited } from "./invited.js";
 import { isProxyHeader, readProxyHeader } from "./proxy-header.js";
 import { plainAddress } from "./source.js";
 import { Terminator } from "./terminator.js";
@@ -34,6 +37,7 @@ export interface GatewayOptions {
   readonly rules: GatewayRules;
   /** Undefined: TLS ends at no connection here. */
   readonly terminator: Terminator | undefined;
+  readonly invited: Invited;
   readonly overlay: FederationOverlay;
   readonly stats: FederationStats;
   readonly timers: Timers;
@@ -62,7 +66,7 @@ export class Gateway {
   private constructor(options: GatewayOptions) {
     this.#options = options;
     this.#rules = options.rules;
-    this.#admission = new Admission({ ...options, isInvited: () => false });
+    this.#admission = new Admission({ ...options, isInvited: (node) => options.invited.has(node) });
     this.#uses = new Uses(options);
   }
 
@@ -89,6 +93,32 @@ export class Gateway {
     this.#rules = { ...rules, domain, listen };
     this.#admission.rules = rules;
     this.#uses.cut(({ key }) => this.#admission.standing(key) === undefined);
+  }
+
+  /** A node shows an invitation. */
+  async handleInvitation(
+    remote: RemoteNode,
+    request: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    rawHeaders: readonly string[],
+  ): Promise<void> {
+    const { invited, stats } = this.#options;
+    const question = http2Question(request);
+    try {
+      checkRawHeaders(rawHeaders);
+      const [text = "", ...more] = headerValues(rawHeaders, INVITATION_HEADER);
+      if (headers[":method"] !== "POST" || more.length > 0) throw new FederationError("PINYON_PATH");
+      const node = hex(remote.key);
+      const { domain, deny } = this.#rules;
+      const isOurs = (await remote.name).endsWith(`.${domain}`) && !deny.has(node);
+      if (!isOurs) throw new FederationError("PINYON_GATEWAY_INVITATION", `it is denied, or has no name in ${domain}`);
+      invited.accept(node, text);
+      question.answer(200, {}).end();
+    } catch (thrown) {
+      const error = federationErrorOf(thrown);
+      stats.gatewayErrors[error.code]++;
+      question.fail(error);
+    }
   }
 
   /** What it lets whom, and what they used of it. */

@@ -40,6 +40,8 @@ export class Remotes implements FederationOverlay {
       key: session.remoteKey,
       name: peer.remoteName,
       request: (headers, options) => peer.request(headers, options),
+      silenceMs: () => peer.silenceMs(),
+      giveUp: () => peer.giveUp(),
     };
     this.#nodes.set(session, node);
   }

@@ -14,6 +14,8 @@ export const PeerCode = {
   NAME_REFUSED: 256,
   /** HTTP/2 on one of the streams ended. */
   HTTP_ENDED: 257,
+  /** Nothing was heard of the other node for longer than its user waits. */
+  SILENT: 258,
 } as const;
 
 export interface HttpPeerOptions {
@@ -90,6 +92,17 @@ export class HttpPeer {
     });
     if (this.#open === 1) this.#pingLater();
     return request;
+  }
+
+  /** Time since the other node was last heard, in ms. Pings it. */
+  silenceMs(): number {
+    if (!this.#client.destroyed) this.#client.ping(() => {});
+    return this.#session.silenceMs;
+  }
+
+  /** Ends the session, of which nothing was heard for too long. */
+  giveUp(): void {
+    this.#session.close(PeerCode.SILENT, "nothing was heard");
   }
 
   /**

@@ -42,6 +42,11 @@ export class OverlaySession {
     return this.#streams[number]!;
   }
 
+  /** Time since the other node was last heard, in ms. */
+  get silenceMs(): number {
+    return this.#host.nowMs() - this.#session.heardMs;
+  }
+
   /** Ends the session and tells the other node. What it has not read by then is lost. `reason` is ASCII, at most 200 bytes. */
   close(code: number, reason: string): void {
     this.#session.close(code, reason, this.#host.nowMs());

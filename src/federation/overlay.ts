@@ -15,6 +15,10 @@ export interface RemoteNode {
    * `PINYON_SESSION_ENDED`, where it is safe to connect anew, or `PINYON_BUSY`.
    */
   request(headers: OutgoingHttpHeaders, options?: { endStream?: boolean }): ClientHttp2Stream;
+  /** Time since it was last heard, in ms; has it give a sign of life, which comes within a round trip. */
+  silenceMs(): number;
+  /** Ends the session: what is open breaks off, and the next `connect` makes a new one. */
+  giveUp(): void;
 }
 
 /** The network of nodes. */

@@ -4,7 +4,7 @@ import t, { type Test } from "tap";
 import type { MachineNetwork } from "../../src/federation/classic/network.js";
 import { CLIENT_HELLO_TIMEOUT_MS } from "../../src/federation/config.js";
 import type { FederationCode } from "../../src/federation/errors.js";
-import { EXIT_IDLE_MS } from "../../src/federation/exit/config.js";
+import { EXIT_IDLE_MS, EXIT_SILENCE_MS, EXIT_WATCH_MS } from "../../src/federation/exit/config.js";
 import type { ExitRules } from "../../src/federation/exit/exit.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { VirtualTimers } from "../link/timers.js";
@@ -328,6 +328,37 @@ t.test(
     t.equal(codeOf(last), "PINYON_EXIT_FORBIDDEN", "the only exit that is left does not name it");
   },
 );
+
+t.test("an exit that falls silent is given up for another, with what waits on it", async (t) => {
+  const timers = new VirtualTimers();
+  const { network, authority, internet } = await place(t, {}, timers);
+  const allow = new Set<string>();
+  const authorities = [authority.certificatePem];
+  const rules = { allow, deny: [], quota: QUOTA };
+  const first = await startServer(t, network, { machine: internet, authorities, exit: rules, timers });
+  const second = await startServer(t, network, { machine: internet, authorities, exit: rules, timers });
+  const exits = [first, second].map(({ node }) => node.key);
+  const server = await startServer(t, network, { machine: NO_INTERNET, authorities, timers, classic: { exits } });
+  allow.add(hex(server.node));
+  internet.host("a.example", "8.0.0.2");
+  let isHeld = true;
+  const reached = await internet.server("8.0.0.2", 8448, { dns: ["a.example"] }, (_request, response) => {
+    if (!isHeld) response.end("{}");
+  });
+  const held = ask(server, "a.example:8448", { method: "PUT", path: "/_matrix/federation/v1/send/1", body: {} });
+  await until("the request is there", () => reached.length === 1);
+  timers.advance(EXIT_WATCH_MS);
+  const silentMs = timers.nowMs();
+  first.node.silenceMs = () => timers.nowMs() - silentMs;
+  timers.advance(EXIT_SILENCE_MS - EXIT_WATCH_MS);
+  t.equal(server.federation.stats.exitFailures, 0, "it may be back in some seconds");
+  timers.advance(EXIT_WATCH_MS);
+  t.equal(codeOf(await held), "PINYON_HOMESERVER_ANSWER");
+  t.equal(server.federation.stats.exitFailures, 1);
+  isHeld = false;
+  t.equal((await ask(server, "a.example:8448", { path: PROFILE })).status, 200);
+  t.ok(second.federation.stats.exitRequests > 0, "the other one has it");
+});
 
 /** Resolves when the stream is closed, however it ends. */
 function closeOf(stream: ClientHttp2Stream): Promise<unknown> {

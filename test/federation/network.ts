@@ -56,6 +56,8 @@ export class TestNode implements FederationOverlay {
   stated: Promise<string>;
   /** False: nobody finds it. */
   isOnline = true;
+  /** Says for how long nothing was heard of it, in ms. */
+  silenceMs = () => 0;
   /** Times that it looked for another node. */
   searches = 0;
   readonly #sessions = new Map<TestNode, Session>();
@@ -97,6 +99,11 @@ export class TestNode implements FederationOverlay {
       other.#endSession(this);
       this.#endSession(other);
     }
+  }
+
+  /** Ends its session with another node. */
+  giveUp(other: TestNode): void {
+    this.#endSession(other);
   }
 
   #endSession(other: TestNode): void {
@@ -160,6 +167,8 @@ function open(from: TestNode, to: TestNode): Session {
       from.network.track(request);
       return request;
     },
+    silenceMs: () => to.silenceMs(),
+    giveUp: () => from.giveUp(to),
   };
   return { client, wires: [ours, theirs], remote };
 }
@@ -169,7 +178,7 @@ function serve(from: TestNode, to: TestNode, wire: Duplex): void {
     to.wireHandler(wire);
     return;
   }
-  const asking: RemoteNode = { key: from.key, name: from.stated, request: refuse };
+  const asking: RemoteNode = { key: from.key, name: from.stated, request: refuse, silenceMs: refuse, giveUp: refuse };
   http2ServerOver(wire, (request, headers, raw) => {
     to.network.track(request);
     to.handler(asking, request, headers, raw);

@@ -10,6 +10,12 @@ export const EXIT_SERVICES_MAX = 20;
 export const EXIT_ANSWER_BYTES_MAX = 16 * 1024;
 /** Time for an exit to look up and connect, in ms, the way there and back among it. */
 export const EXIT_TIMEOUT_MS = 20_000;
+/**
+ * While streams by an exit are open it is asked for a sign of life this often, in ms; one that gave none for so long is given up, where
+ * there is another. The way to it may be lost for some seconds without that, and its session waits for a minute.
+ */
+export const EXIT_WATCH_MS = 3_000;
+export const EXIT_SILENCE_MS = 9_000;
 /** An exit that could not be reached, or had no room, comes last for so long, in ms. */
 export const EXIT_BACK_OFF: BackOff = { firstMs: 5_000, maxMs: 300_000 };
 /** Keys that a list of the config may name. */

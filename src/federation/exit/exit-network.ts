@@ -5,11 +5,18 @@ import type { ClassicNetwork, Service } from "../classic/network.js";
 import { FEDERATION_CODES, type FederationCode, FederationError, federationErrorOf } from "../errors.js";
 import { CODE_HEADER } from "../http2.js";
 import { isJsonObject, memberOf, parseJsonObject } from "../json.js";
-import type { FederationOverlay, Timers } from "../overlay.js";
+import type { FederationOverlay, RemoteNode, Timers } from "../overlay.js";
 import type { FederationStats } from "../stats.js";
 import { readWhole } from "../whole.js";
 import { within } from "../within.js";
-import { EXIT_ANSWER_BYTES_MAX, EXIT_BACK_OFF, EXIT_SERVICES_MAX, EXIT_TIMEOUT_MS } from "./config.js";
+import {
+  EXIT_ANSWER_BYTES_MAX,
+  EXIT_BACK_OFF,
+  EXIT_SERVICES_MAX,
+  EXIT_SILENCE_MS,
+  EXIT_TIMEOUT_MS,
+  EXIT_WATCH_MS,
+} from "./config.js";
 import { SERVER_HEADER, SERVICES_PATH } from "./exit.js";
 
 export interface ExitNetworkOptions {
@@ -47,9 +54,9 @@ export class ExitNetwork implements ClassicNetwork {
   }
 
   services(name: string): Promise<readonly Service[]> {
-    return this.#any(async (key) => {
+    return this.#any(async (exit) => {
       const stream = await this.#ask(
-        key,
+        exit,
         { ":method": "GET", ":authority": "exit", ":path": SERVICES_PATH + name },
         true,
       );
@@ -64,36 +71,58 @@ export class ExitNetwork implements ClassicNetwork {
   open(host: string, port: number, server?: string): Promise<Duplex> {
     const authority = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
     const named = server === undefined ? {} : { [SERVER_HEADER]: server };
-    return this.#any((key) => this.#ask(key, { ":method": "CONNECT", ":authority": authority, ...named }, false));
+    return this.#any((exit) => this.#ask(exit, { ":method": "CONNECT", ":authority": authority, ...named }, false));
   }
 
-  async #any<T>(ask: (key: Uint8Array) => Promise<T>): Promise<T> {
-    const { stats, timers, random } = this.#options;
+  async #any<T>(ask: (exit: KnownExit) => Promise<T>): Promise<T> {
+    const { timers } = this.#options;
     const isLast = ({ retryMs }: KnownExit) => Number(timers.nowMs() < retryMs);
     const ordered = [...this.#exits].sort((one, other) => isLast(one) - isLast(other));
     let failure = new FederationError("PINYON_UNREACHABLE", "no exit is named in `exits`");
     for (const exit of ordered) {
       try {
-        const given = await ask(exit.key);
+        const given = await ask(exit);
         exit.failures = 0;
         exit.retryMs = 0;
         return given;
       } catch (thrown) {
         const error = federationErrorOf(thrown);
         if (DESTINATION_CODES.includes(error.code)) throw error;
-        stats.exitFailures++;
-        exit.failures++;
-        exit.retryMs = timers.nowMs() + backOffMs(EXIT_BACK_OFF, exit.failures, random);
+        this.#putLast(exit);
         failure = error;
       }
     }
     throw failure;
   }
 
+  #putLast(exit: KnownExit): void {
+    const { stats, timers, random } = this.#options;
+    stats.exitFailures++;
+    exit.failures++;
+    exit.retryMs = timers.nowMs() + backOffMs(EXIT_BACK_OFF, exit.failures, random);
+  }
+
+  /** An exit that is gone would hold its streams, also those that a new request is sent on, until its session ends. */
+  #watch(exit: KnownExit, remote: RemoteNode, stream: ClientHttp2Stream): void {
+    const { timers } = this.#options;
+    const look = () =>
+      timers.after(EXIT_WATCH_MS, () => {
+        if (remote.silenceMs() < EXIT_SILENCE_MS) {
+          cancel = look();
+          return;
+        }
+        if (timers.nowMs() >= exit.retryMs) this.#putLast(exit);
+        remote.giveUp();
+      });
+    let cancel = look();
+    stream.once("close", () => cancel());
+  }
+
   /** Asks an exit; what it gives has an answer that is a success. */
-  async #ask(key: Uint8Array, headers: Record<string, string>, endStream: boolean): Promise<ClientHttp2Stream> {
-    const remote = await this.#options.overlay.connect(key);
+  async #ask(exit: KnownExit, headers: Record<string, string>, endStream: boolean): Promise<ClientHttp2Stream> {
+    const remote = await this.#options.overlay.connect(exit.key);
     const stream = remote.request(headers, { endStream });
+    if (this.#exits.length > 1) this.#watch(exit, remote, stream);
     return new Promise((resolve, reject) => {
       const cancel = this.#options.timers.after(EXIT_TIMEOUT_MS, () => stream.destroy());
       stream.on("error", (error) => reject(error));

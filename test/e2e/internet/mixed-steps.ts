@@ -7,7 +7,8 @@ import { ARRIVE_MS, hasTexts, PASSWORD } from "../steps/talk.js";
 import type { MixedStage } from "./mixed-stage.js";
 
 const FILE_BYTES = 10_000_000;
-const ROOM_VERSION = "10";
+/** The newest that Dendrite has is 11. */
+export const ROOM_VERSION = "10";
 
 /** What servers of both worlds do in one room. */
 export const MIXED_STEPS: readonly Step<MixedStage>[] = [
@@ -90,7 +91,9 @@ export async function messagesOfAll(stage: MixedStage, count: number, withinMs =
     const sent = await Promise.all(members.map((sender) => sendTexts(sender, stage.roomId, topic, count)));
     for (const reader of members) {
       for (const [index, sender] of members.entries()) {
-        await hasTexts(reader, stage.roomId, sender, sent[index]!, withinMs);
+        await hasTexts(reader, stage.roomId, sender, sent[index]!, withinMs).catch((error: Error) => {
+          throw new Error(`${reader.userId} and ${sender.userId}: ${error.message}`, { cause: error });
+        });
       }
     }
   });
@@ -101,14 +104,15 @@ export async function messagesOfAll(stage: MixedStage, count: number, withinMs =
   };
 }
 
-async function sendTexts(sender: MatrixClient, roomId: string, topic: string, count: number): Promise<string[]> {
+/** Sends texts one after another; gives them. */
+export async function sendTexts(sender: MatrixClient, roomId: string, topic: string, count: number): Promise<string[]> {
   const texts = Array.from({ length: count }, (_, index) => `${topic} ${sender.userId} ${index + 1}`);
   for (const text of texts) await sender.sendText(roomId, text);
   return texts;
 }
 
-/** A step of two homeservers for each way across; gives what the last one found. */
-async function eachCrossing(
+/** A step of two homeservers for each way across. */
+export async function eachCrossing(
   stage: MixedStage,
   run: (scene: ReturnType<MixedStage["scene"]>) => Promise<Finding>,
 ): Promise<Finding> {

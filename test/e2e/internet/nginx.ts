@@ -81,17 +81,20 @@ export function homeserverFront(
   return nginx(host, programs, folder, sections, async () => host.listensOn(443));
 }
 
-/** What passes every connection on these ports to one of this machine's, as it is. */
+/** What passes every connection on these ports to the first of these servers that takes it, as it is. */
 export function streamFront(
   host: Host,
   programs: DebianPrograms,
   folder: string,
   ports: readonly number[],
-  inner: number,
+  [first, ...others]: readonly string[],
 ): Service {
   const listens = ports.map((port) => `listen ${port};`).join(" ");
   const sections = `stream {
-  server { ${listens} proxy_pass 127.0.0.1:${inner}; proxy_timeout 660s; }
+  upstream gateways {
+    server ${first};
+${others.map((each) => `    server ${each} backup;\n`).join("")}  }
+  server { ${listens} proxy_pass gateways; proxy_connect_timeout 5s; proxy_timeout 660s; }
 }
 `;
   return nginx(host, programs, folder, sections, async () => host.listensOn(ports[0]!));

@@ -166,7 +166,13 @@ async function startOverlay(internet: Internet, python: string) {
   for (const node of nodes.slice(0, 2)) await writeCertificate(authority, node.folder, [node.name]);
   const overlay: Homeserver[] = [];
   for (const index of [A, B]) overlay.push(await overlaySynapse(internet, nodes[index]!, machines[index]!, python));
-  const front = streamFront(machines[G2], programs, subfolder(folder, "gateway-nginx"), [443, 8448], INNER_PORT);
+  const front = streamFront(
+    machines[G2],
+    programs,
+    subfolder(folder, "gateway-nginx"),
+    [443, 8448],
+    [`127.0.0.1:${INNER_PORT}`, `${machines[G1].address("internet")}:443`],
+  );
   owner.teardown(() => front.end());
   tell("starting gateways G1 and G2, the second behind nginx, and nodes A and B behind them");
   await front.start();

@@ -1,10 +1,11 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import t from "tap";
 import { BARE_NODE } from "../daemon/bare-node.js";
 import { tempFolder } from "../daemon/temp-folder.js";
+import { whyNoMixedStage } from "./internet/open-mixed-stage.js";
 import { eventually } from "./steps/step.js";
 import { installSynapse, whyNoSynapse } from "./synapse-install.js";
 
@@ -18,19 +19,20 @@ const MOMENTS = [
   ["SIGINT", "starting nodes"],
   ["SIGTERM", "starting two Synapses"],
   ["SIGINT", "a room joined"],
+  ["SIGINT", "starting gateways", "--gateway"],
 ] as const;
 
 const why = process.platform === "linux" ? whyNoSynapse() : "processes are counted in /proc";
 if (why === undefined) await installSynapse((line) => t.comment(line));
-for (const [signal, moment] of MOMENTS) {
+for (const [signal, moment, ...options] of MOMENTS) {
   t.test(
     `${signal} after "${moment}" ends the demo, and leaves no process and no file`,
-    { skip: why ?? false },
+    { skip: why ?? (options.length > 0 ? whyNoMixedStage() : undefined) ?? false },
     async (t) => {
       const folder = tempFolder(t);
       const cache = moment.startsWith("installing") ? { PINYON_CACHE: tempFolder(t) } : {};
       const env = { ...process.env, TMPDIR: folder, ...cache };
-      const child = spawn(ENV, [...NODE, DEMO], { stdio: ["ignore", "pipe", "inherit"], env });
+      const child = spawn(ENV, [...NODE, DEMO, ...options], { stdio: ["ignore", "pipe", "inherit"], env });
       const exit = once(child, "exit");
       let said = "";
       child.stdout.on("data", (text: Buffer) => {
@@ -44,6 +46,10 @@ for (const [signal, moment] of MOMENTS) {
         runningIn(folder).length === 0 ? true : undefined,
       );
       t.same(readdirSync(folder), []);
+      if (options.length > 0) {
+        const namespaces = execFileSync("ip", ["netns", "list"], { encoding: "utf8" });
+        t.notOk(namespaces.includes(`pinyon-${child.pid}-`), "and no network namespace");
+      }
     },
   );
 }

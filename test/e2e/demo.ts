@@ -2,13 +2,17 @@
  * The demo: two unmodified Synapses talk across the mesh, step by step. It ends with a table, and with exit code 1 where a line of it
  * failed.
  *
- *   --keep   leaves all running, and says how to log in
- *   --json   the table for a script, on stdout; all else goes to stderr
+ *   --gateway   homeservers of the mesh and of the classic federation in one room, in network namespaces, instead
+ *   --keep      leaves all running, and says how to log in
+ *   --json      the table for a script, on stdout; all else goes to stderr
  */
 import { parseArgs } from "node:util";
 import { Ends } from "./ends.js";
+import type { Homeserver } from "./homeserver.js";
+import { failingSteps } from "./internet/failing-steps.js";
+import { MIXED_STEPS } from "./internet/mixed-steps.js";
+import { openMixedStage, whyNoMixedStage } from "./internet/open-mixed-stage.js";
 import { openStage } from "./open-stage.js";
-import type { Stage } from "./stage.js";
 import { demoSteps } from "./steps/all.js";
 import { type Finding, type Step, time } from "./steps/step.js";
 import { PASSWORD } from "./steps/talk.js";
@@ -16,7 +20,7 @@ import { whyNoSynapse } from "./synapse-install.js";
 
 /** How often it is looked whether npm still runs. */
 const ORPHAN_MS = 500;
-/** How long B is stopped. */
+/** How long B is stopped, and how long both gateways are cut off. */
 const AWAY_MS = 120_000;
 
 /** A line of the table. */
@@ -30,11 +34,12 @@ const options = readOptions();
 const startedMs = performance.now();
 const ends = new Ends();
 
-function readOptions(): { keep?: boolean; json?: boolean } {
+function readOptions(): { gateway?: boolean; keep?: boolean; json?: boolean } {
   try {
-    return parseArgs({ options: { keep: { type: "boolean" }, json: { type: "boolean" } } }).values;
+    const flag = { type: "boolean" } as const;
+    return parseArgs({ options: { gateway: flag, keep: flag, json: flag } }).values;
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}. The demo takes --keep and --json\n`);
+    process.stderr.write(`${(error as Error).message}. The demo takes --gateway, --keep and --json\n`);
     process.exit(2);
   }
 }
@@ -55,7 +60,7 @@ function tellPending(text: string): void {
   if (process.stderr.isTTY && process.stdout.isTTY) process.stderr.write(`          …       ${text}\r`);
 }
 
-async function perform({ title, run }: Step<Stage>, stage: Stage): Promise<Line> {
+async function perform<Stage>({ title, run }: Step<Stage>, stage: Stage): Promise<Line> {
   const beganMs = performance.now();
   tellPending(title);
   try {
@@ -85,35 +90,56 @@ function print(lines: readonly Line[]): void {
   process.stdout.write(`\n${rows.join("\n")}\n\n${total}\n\n`);
 }
 
+/** What was shown; the first homeserver has the room, of which its Alice and everybody else's Bob are members. */
+interface Shown {
+  readonly lines: readonly Line[];
+  readonly homeservers: readonly Homeserver[];
+}
+
+async function performAll<Stage>(steps: readonly Step<Stage>[], stage: Stage): Promise<Line[]> {
+  const lines: Line[] = [];
+  for (const step of steps) lines.push(await perform(step, stage));
+  return lines;
+}
+
+async function showMesh(): Promise<Shown> {
+  tell("A and B share no link; each has one to R1 and one to R2. A Synapse stands beside A, another beside B.");
+  const stage = await openStage(ends, tell);
+  const lines = await performAll(demoSteps({ awayMs: AWAY_MS }), stage);
+  if (options.keep) await stage.startRelays();
+  return { lines, homeservers: [stage.a, stage.b] };
+}
+
+async function showGateway(): Promise<Shown> {
+  tell(
+    "N and S are homeservers of the classic federation. A and B have no DNS, and reach it by the gateways G1 and G2 alone.",
+  );
+  const stage = await openMixedStage(ends, tell);
+  const lines = await performAll([...MIXED_STEPS, ...failingSteps({ cutMs: AWAY_MS })], stage);
+  return { lines, homeservers: stage.homeservers };
+}
+
 /** Leaves all running until a signal. */
-async function keep(stage: Stage): Promise<void> {
-  await stage.startRelays();
+async function keep(homeservers: readonly Homeserver[]): Promise<void> {
   tell("All runs on until Ctrl-C. Log in with Element or any other client:");
-  for (const [homeserver, user] of [
-    [stage.a, "alice"],
-    [stage.b, "bob"],
-  ] as const) {
-    tell(`  homeserver ${homeserver.url}   user ${user}   password ${PASSWORD}`);
+  for (const [index, homeserver] of homeservers.entries()) {
+    tell(`  homeserver ${homeserver.url}   user ${index === 0 ? "alice" : "bob"}   password ${PASSWORD}`);
   }
-  tell(`  both are in the room #hall:${stage.a.name}`);
+  tell(`  all are in the room #hall:${homeservers[0]!.name}`);
   await new Promise(() => {});
 }
 
 async function demo(): Promise<void> {
-  const why = whyNoSynapse();
+  const why = options.gateway ? whyNoMixedStage() : whyNoSynapse();
   if (why !== undefined) {
-    process.stderr.write(`${why}\n`);
+    process.stderr.write(`The demo cannot be shown here: ${why}\n`);
     return end(2);
   }
-  tell("A and B share no link; each has one to R1 and one to R2. A Synapse stands beside A, another beside B.");
-  const stage = await openStage(ends, tell);
-  const lines: Line[] = [];
-  for (const step of demoSteps({ awayMs: AWAY_MS })) lines.push(await perform(step, stage));
+  const { lines, homeservers } = options.gateway ? await showGateway() : await showMesh();
   print(lines);
   const passed = lines.every((line) => line.passed);
-  if (!passed)
-    for (const homeserver of [stage.a, stage.b]) tell(`${homeserver.label} wrote last:\n${homeserver.lastLines()}`);
-  if (options.keep) await keep(stage);
+  if (!passed) for (const homeserver of homeservers) tell(`${homeserver.label} wrote last:\n${homeserver.lastLines()}`);
+  if (options.keep) await keep(homeservers);
   await end(passed ? 0 : 1);
 }
 

@@ -1,4 +1,4 @@
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import { type IncomingHttpHeaders, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { LINGER_MS } from "./config.js";
 import type { FederationError } from "./errors.js";
@@ -13,6 +13,7 @@ export function answerError(response: ServerResponse, error: FederationError): v
     return;
   }
   const { headers, body } = errorAnswer(error);
+  endUnlessWhole(response);
   response.writeHead(error.status, headers);
   const request = response.req;
   if (request.complete || request.destroyed) {
@@ -28,7 +29,18 @@ export function answerError(response: ServerResponse, error: FederationError): v
   request.resume();
 }
 
-/** The same on a connection on which no request could be read, or which asked for a tunnel; it is closed. */
+/** Has the connection end after an answer that comes before the body of its question is whole: where that ends, nobody will look. */
+export function endUnlessWhole(response: ServerResponse): void {
+  const { complete, headers } = response.req;
+  if (!complete && hasBody(headers)) response.shouldKeepAlive = false;
+}
+
+/** True where a head of HTTP/1.1 says that a body follows (RFC 9112, section 6). */
+export function hasBody(headers: IncomingHttpHeaders): boolean {
+  return headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+}
+
+/** `answerError` on a connection on which no request could be read, or which asked for a tunnel; it is closed. */
 export function answerErrorOn(socket: Duplex, error: FederationError): void {
   const { headers, body } = errorAnswer(error);
   const fields = Object.entries({ ...headers, connection: "close" }).map(([name, value]) => `${name}: ${value}\r\n`);

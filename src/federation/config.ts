@@ -49,7 +49,7 @@ export const REQUEST_HEAD_TIMEOUT_MS = 60_000;
 export const LINGER_MS = 2_000;
 /** Connections over `OUTBOUND_REQUESTS_MAX` that are told so at once; more are cut without a word. */
 export const REFUSALS_MAX = 100;
-/** Longest method of HTTP, in bytes: where none has ended by then, no more bytes are held back to look at them. */
+/** Longest method of HTTP, in bytes: where none has ended by then, what follows is not looked at. */
 export const METHOD_BYTES_MAX = 24;
 /** Silence after which a probe of TCP finds out whether the homeserver's end of a connection still exists, in ms. */
 export const TCP_PROBE_MS = 30_000;

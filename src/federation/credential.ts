@@ -5,35 +5,54 @@ import type { IncomingMessage } from "node:http";
 export const CREDENTIAL_USER = "pinyon";
 const FIELD = "proxy-authorization";
 
-/**
- * Takes the credential out of a request's head, which goes further without it, and says whether it is the right one: `Bearer <secret>`,
- * as Synapse sends it to a worker, or basic credentials (RFC 7617), as everybody sends them to a proxy. Several are refused.
- */
-export function takeCredential(request: IncomingMessage, secret: string): boolean {
+/** What the homeserver must show. */
+export class Credential {
+  readonly #bearer: Buffer;
+  readonly #basic: Buffer;
+
+  constructor(secret: string) {
+    this.#bearer = digest(Buffer.from(secret));
+    this.#basic = digest(Buffer.from(`${CREDENTIAL_USER}:${secret}`));
+  }
+
+  /**
+   * True for the right one: `Bearer <secret>`, as Synapse sends it to a worker, or basic credentials (RFC 7617), as everybody sends them to
+   * a proxy.
+   */
+  isRight(value: string): boolean {
+    const [scheme, token = "", ...more] = value.split(" ");
+    if (more.length > 0) return false;
+    switch (scheme!.toLowerCase()) {
+      case "bearer":
+        // Field values are read as Latin-1, and the secret was written as UTF-8.
+        return isEqual(Buffer.from(token, "latin1"), this.#bearer);
+      case "basic":
+        return isEqual(Buffer.from(token, "base64"), this.#basic);
+      default:
+        return false;
+    }
+  }
+}
+
+/** Takes the credential out of a request's head, which goes further without it. Undefined where there is none, and where there are several. */
+export function takeCredential(request: IncomingMessage): string | undefined {
   // `headers` is made of `rawHeaders` when it is first read, by a count of fields that was taken before: so it is read first.
   const { headers, rawHeaders } = request;
-  const values: string[] = [];
+  let shown: string | undefined;
+  let count = 0;
   for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
-    if (rawHeaders[index]!.toLowerCase() === FIELD) values.push(rawHeaders.splice(index, 2)[1]!);
+    if (rawHeaders[index]!.length !== FIELD.length || rawHeaders[index]!.toLowerCase() !== FIELD) continue;
+    shown = rawHeaders[index + 1]!;
+    rawHeaders.splice(index, 2);
+    count++;
   }
-  delete headers[FIELD];
-  if (values.length !== 1) return false;
-  const [scheme, token = "", ...more] = values[0]!.split(" ");
-  if (more.length > 0) return false;
-  switch (scheme!.toLowerCase()) {
-    case "bearer":
-      // Field values are read as Latin-1, and the secret was written as UTF-8.
-      return isEqual(Buffer.from(token, "latin1"), Buffer.from(secret));
-    case "basic":
-      return isEqual(Buffer.from(token, "base64"), Buffer.from(`${CREDENTIAL_USER}:${secret}`));
-    default:
-      return false;
-  }
+  if (count > 0) delete headers[FIELD];
+  return count === 1 ? shown : undefined;
 }
 
 /** Compares digests, so that neither the bytes nor the length of the secret show in the time that it takes. */
 function isEqual(shown: Buffer, expected: Buffer): boolean {
-  return timingSafeEqual(digest(shown), digest(expected));
+  return timingSafeEqual(digest(shown), expected);
 }
 
 function digest(bytes: Buffer): Buffer {

@@ -7,7 +7,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { Duplex } from "node:stream";
-import { answerError } from "./answer-error.js";
+import { answerError, endUnlessWhole, hasBody } from "./answer-error.js";
 import { FederationError } from "./errors.js";
 import { type Answer, bodyError, type Passage, type Question, type RequestHead } from "./exchange.js";
 
@@ -17,9 +17,10 @@ export function http1Question(incoming: IncomingMessage, response: ServerRespons
   // The homeserver may go while it is answered; `close` follows.
   response.on("error", () => {});
   return {
-    hasBody: headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined,
+    hasBody: hasBody(headers),
     body: incoming,
     answer(status, answerHeaders) {
+      endUnlessWhole(response);
       response.writeHead(status, answerHeaders);
       return response;
     },

@@ -13,13 +13,13 @@ import {
   TCP_PROBE_MS,
   TUNNEL_IDLE_MS,
 } from "./config.js";
-import { takeCredential } from "./credential.js";
+import { Credential, takeCredential } from "./credential.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { checkRawHeaders, headerValues } from "./headers.js";
 import { join } from "./join.js";
 import { addressOf, type ListenAddress, listenOn } from "./listen-address.js";
 import type { Timers } from "./overlay.js";
-import { parseTarget, type RequestTarget, readFirstBytes, TLS_PORTS } from "./request-line.js";
+import { parseTarget, type RequestTarget, SchemeHyphen, TLS_PORTS } from "./request-line.js";
 import type { FederationStats } from "./stats.js";
 import { confirmTunnel, parseTunnelTarget, startTls } from "./tls-front.js";
 
@@ -51,8 +51,15 @@ export interface LocalListenerOptions {
 /** A connection of the homeserver. */
 interface Connection {
   readonly socket: Socket;
-  /** Stops the wait for a request's head. */
+  readonly hyphen: SchemeHyphen;
+  /** Looks at what comes before the parser does. */
+  readonly onBytes: (bytes: Buffer) => void;
+  /** Since when a request's head is awaited, in ms; Infinity while an exchange is under way. */
+  awaitedMs: number;
+  /** Stops the clock that looks at that. */
   cancelDeadline: () => void;
+  /** The right credential as it was shown last. */
+  credential?: string;
   /** The server that a tunnel on it leads to. */
   tunnelTo?: string;
   /** The answer to its last request. */
@@ -75,9 +82,9 @@ const WELL_KNOWN_PATH = "/.well-known/matrix/server";
  * credential. A connection goes through
  *
  * 1. accept: is there room?
- * 2. the first bytes: a scheme that HTTP does not know is made one that it does
+ * 2. the first line of a request: a scheme that HTTP does not know is made one that it does
  * 3. the head of a request: the credential, the target
- * 4. a request to a server: `handler`, and the connection closes after the answer; or
+ * 4. a request to a server: `handler`, and after the answer the next one, where the homeserver keeps the connection; or
  * 5. CONNECT to a server of the overlay: TLS, and in it requests to that server, as many as come: `handler`; or
  * 6. CONNECT to another server: its bytes, both ways
  *
@@ -90,9 +97,11 @@ export class LocalListener {
   readonly #connections = new Set<Connection>();
   /** The connection of each socket that HTTP sees: its own, or that of TLS in a tunnel. */
   readonly #bySocket = new WeakMap<Duplex, Connection>();
+  readonly #credential: Credential;
 
   private constructor(options: LocalListenerOptions) {
     this.#options = options;
+    this.#credential = new Credential(options.secret);
     this.#tcp = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
     this.#tcp.maxConnections = OUTBOUND_REQUESTS_MAX + REFUSALS_MAX;
     this.#tcp.on("drop", () => options.stats.connectionsRefused++);
@@ -125,23 +134,38 @@ export class LocalListener {
 
   #accept(socket: Socket): void {
     socket.on("error", () => socket.destroy());
-    if (this.#connections.size >= OUTBOUND_REQUESTS_MAX) {
+    if (this.#connections.size >= OUTBOUND_REQUESTS_MAX && !this.#closeKept()) {
       this.#options.stats.connectionsRefused++;
       this.#refuseOn(socket, new FederationError("PINYON_BUSY", `${OUTBOUND_REQUESTS_MAX} connections are open`));
       return;
     }
     socket.setKeepAlive(true, TCP_PROBE_MS);
-    const connection: Connection = { socket, cancelDeadline: () => {} };
+    const hyphen = new SchemeHyphen();
+    const onBytes = (bytes: Buffer) => {
+      if (!isUnderWay(connection.response)) hyphen.replaceIn(bytes);
+    };
+    const awaitedMs = this.#options.timers.nowMs();
+    const connection: Connection = { socket, hyphen, onBytes, awaitedMs, cancelDeadline: () => {} };
     this.#connections.add(connection);
-    this.#awaitHead(connection);
+    this.#watchDeadline(connection);
     socket.once("close", () => {
       connection.cancelDeadline();
       this.#connections.delete(connection);
     });
-    readFirstBytes(socket, () => {
-      this.#serveHttp(socket, connection);
-      socket.resume();
-    });
+    this.#serveHttp(socket, connection);
+    // Before the parser's: who listens so also keeps the platform from reading the socket without a word.
+    socket.prependListener("data", onBytes);
+  }
+
+  /** Makes room by closing the connection that waits longest for another request; false where none does. */
+  #closeKept(): boolean {
+    for (const connection of this.#connections) {
+      if (!isKept(connection)) continue;
+      this.#connections.delete(connection);
+      connection.socket.destroy();
+      return true;
+    }
+    return false;
   }
 
   #serveHttp(socket: Socket, connection: Connection): void {
@@ -149,47 +173,69 @@ export class LocalListener {
     this.#http.emit("connection", socket);
   }
 
-  #awaitHead(connection: Connection): void {
-    const { socket } = connection;
-    connection.cancelDeadline = this.#options.timers.after(REQUEST_HEAD_TIMEOUT_MS, () => {
-      if (connection.tunnelTo === undefined) this.#refuseOn(socket, HEAD_LATE);
-      else socket.destroy();
+  /** One clock for all heads of a connection: those that come in time, as nearly all do, cost nothing. */
+  #watchDeadline(connection: Connection): void {
+    const { timers } = this.#options;
+    const leftMs = Math.min(connection.awaitedMs - timers.nowMs(), 0) + REQUEST_HEAD_TIMEOUT_MS;
+    connection.cancelDeadline = timers.after(leftMs, () => {
+      if (timers.nowMs() - connection.awaitedMs < REQUEST_HEAD_TIMEOUT_MS) this.#watchDeadline(connection);
+      else this.#handleLate(connection);
     });
+  }
+
+  #handleLate(connection: Connection): void {
+    const { socket, tunnelTo } = connection;
+    if (tunnelTo !== undefined || isKept(connection)) socket.destroy();
+    else this.#refuseOn(socket, HEAD_LATE);
   }
 
   #handleRequest(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#bySocket.get(request.socket)!;
     const { tunnelTo } = connection;
     // Outside of tunnels a request behind another one is not looked at: the connection closes after the answer to that one.
-    if (tunnelTo === undefined && connection.response !== undefined) return;
-    connection.cancelDeadline();
+    if (tunnelTo === undefined && isUnderWay(connection.response)) {
+      connection.response.shouldKeepAlive = false;
+      connection.response.once("close", () => connection.socket.destroySoon());
+      return;
+    }
+    connection.awaitedMs = Number.POSITIVE_INFINITY;
     connection.response = response;
-    if (tunnelTo === undefined) response.shouldKeepAlive = false;
+    connection.hyphen.restart();
     response.once("close", () => {
-      const isLast = connection.response === response && !connection.socket.destroyed;
-      if (tunnelTo !== undefined && isLast) this.#awaitHead(connection);
+      if (connection.response !== response) return;
+      connection.awaitedMs = this.#options.timers.nowMs();
+      // Where the rest of a body may still come, no other request can be found.
+      if (tunnelTo === undefined && !request.complete) connection.socket.destroySoon();
     });
     try {
       const target = tunnelTo === undefined ? this.#proxiedTarget(request) : tunnelledTarget(request, tunnelTo);
       if (isWellKnown(target, request)) answerWellKnown(target, response);
       else this.#options.handler({ ...target, request, response });
     } catch (error) {
+      // Outside of a tunnel whoever cannot ask is not heard any longer.
+      if (tunnelTo === undefined) response.shouldKeepAlive = false;
       this.#refuse(response, federationErrorOf(error));
     }
   }
 
   #proxiedTarget(request: IncomingMessage): RequestTarget {
-    this.#checkCredential(request);
+    this.#checkCredential(request, this.#bySocket.get(request.socket)!);
     checkHead(request);
     return parseTarget(request.url!);
   }
 
-  #checkCredential(request: IncomingMessage): void {
-    if (!takeCredential(request, this.#options.secret)) throw new FederationError("PINYON_CREDENTIAL");
+  #checkCredential(request: IncomingMessage, connection: Connection): void {
+    const shown = takeCredential(request);
+    if (shown === undefined) throw new FederationError("PINYON_CREDENTIAL");
+    // Who shows again what it has shown on this connection learns nothing by it.
+    if (shown === connection.credential) return;
+    if (!this.#credential.isRight(shown)) throw new FederationError("PINYON_CREDENTIAL");
+    connection.credential = shown;
   }
 
   async #handleConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     const connection = this.#bySocket.get(socket)!;
+    socket.off("data", connection.onBytes);
     if (isUnderWay(connection.response)) {
       // Whatever were said now would be taken for the answer to the request before.
       this.#options.stats.outboundErrors.PINYON_HEADERS++;
@@ -198,7 +244,7 @@ export class LocalListener {
     }
     try {
       if (connection.tunnelTo !== undefined) throw new FederationError("PINYON_CONNECT_TARGET", "a tunnel in a tunnel");
-      this.#checkCredential(request);
+      this.#checkCredential(request, connection);
       checkHead(request);
       const target = parseTunnelTarget(request.url!);
       const start = "name" in target ? await this.#overlayTunnel(target.name) : await this.#classicTunnel(target);
@@ -268,6 +314,11 @@ export class LocalListener {
 }
 
 const HEAD_LATE = new FederationError("PINYON_TIMEOUT", "the head of a request was awaited", { status: 408 });
+
+/** True while it waits for another request, of which nothing has come. */
+function isKept({ response, tunnelTo, hyphen }: Connection): boolean {
+  return response?.closed === true && tunnelTo === undefined && hyphen.isAtStart;
+}
 
 function isUnderWay(response: ServerResponse | undefined): response is ServerResponse {
   return response !== undefined && !response.closed;

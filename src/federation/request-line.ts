@@ -1,18 +1,22 @@
-import type { Socket } from "node:net";
 import { isServerName } from "../wire/name.js";
 import { METHOD_BYTES_MAX } from "./config.js";
 import { FederationError } from "./errors.js";
 
 /*
- * Synapse asks for `matrix-federation://<server name>/<path>`, and the platform's HTTP parser takes no hyphen in a scheme: it is taken
- * out of the first bytes of a connection, before the parser sees them.
+ * Synapse asks for `matrix-federation://<server name>/<path>`, and the platform's HTTP parser takes no hyphen in a scheme: in the first
+ * line of each request a letter is put in its place, before the parser sees it.
  */
 
-const SCHEME = "matrix-federation://";
-const HYPHEN = SCHEME.indexOf("-");
+const SCHEME_START = "matrix";
+const HYPHEN = "-".charCodeAt(0);
+const LETTER = "x".charCodeAt(0);
 const SPACE = " ".charCodeAt(0);
+const CR = "\r".charCodeAt(0);
+const LF = "\n".charCodeAt(0);
+/** What makes a capital letter of ASCII a small one. */
+const SMALL = 0x20;
 /** Scheme, host (a name or an address in brackets), port, path and query: no user, no fragment, no path that is left out. */
-const TARGET = /^(matrixfederation|https):\/\/(\[[^\]/]*\]|[^:@/?#[\]]+)(?::([0-9]{1,5}))?(\/[^#]*)$/i;
+const TARGET = /^(matrixxfederation|https):\/\/(\[[^\]/]*\]|[^:@/?#[\]]+)(?::([0-9]{1,5}))?(\/[^#]*)$/i;
 /** The ports at which a Matrix server is looked for: that of a server without well-known or SRV record, and that of `https`. */
 export const TLS_PORTS: ReadonlySet<number> = new Set([8448, 443]);
 /** Below it stand the services of a system (RFC 6335), and of Matrix servers those of `TLS_PORTS` alone. */
@@ -26,33 +30,49 @@ export interface RequestTarget {
   readonly path: string;
 }
 
-/** The first bytes of a connection as the parser takes them; undefined where it takes more bytes to know. All that follow stay. */
-export function withoutHyphen(bytes: Buffer): Buffer | undefined {
-  const space = bytes.indexOf(SPACE);
-  if (space < 0 || space > METHOD_BYTES_MAX) return bytes.length > METHOD_BYTES_MAX ? bytes : undefined;
-  const scheme = bytes
-    .subarray(space + 1, space + 1 + SCHEME.length)
-    .toString("latin1")
-    .toLowerCase();
-  if (scheme !== SCHEME) return SCHEME.startsWith(scheme) ? undefined : bytes;
-  const hyphen = space + 1 + HYPHEN;
-  return Buffer.concat([bytes.subarray(0, hyphen), bytes.subarray(hyphen + 1)]);
+/** Finds the hyphen of the scheme in the first line of a request, however its bytes are cut. */
+export class SchemeHyphen {
+  /** Bytes of the method so far; then `METHOD_BYTES_MAX + 1` and how many letters of the scheme were met. */
+  #at = 0;
+
+  /** What comes next is the beginning of a request. */
+  restart(): void {
+    this.#at = 0;
+  }
+
+  /** True while nothing of a request has come. */
+  get isAtStart(): boolean {
+    return this.#at === 0;
+  }
+
+  /** The next bytes of the connection: where the hyphen is among them a letter takes its place. */
+  replaceIn(bytes: Uint8Array): void {
+    for (let i = 0; i < bytes.length && this.#at < FOUND; i++) {
+      const byte = bytes[i]!;
+      if (this.#at < SCHEME_AT) this.#handleMethod(byte);
+      else if (this.#at < HYPHEN_AT) this.#handleScheme(byte);
+      else {
+        if (byte === HYPHEN) bytes[i] = LETTER;
+        this.#at = FOUND;
+      }
+    }
+  }
+
+  #handleMethod(byte: number): void {
+    if (byte === SPACE) this.#at = SCHEME_AT;
+    // The parser passes over empty lines before a request.
+    else if (this.#at > 0 || (byte !== CR && byte !== LF))
+      this.#at = this.#at < METHOD_BYTES_MAX ? this.#at + 1 : FOUND;
+  }
+
+  #handleScheme(byte: number): void {
+    this.#at = (byte | SMALL) === SCHEME_START.charCodeAt(this.#at - SCHEME_AT) ? this.#at + 1 : FOUND;
+  }
 }
 
-/** Reads the first bytes of a connection and puts them back as the parser takes them; then calls `onRead`. The socket is paused then. */
-export function readFirstBytes(socket: Socket, onRead: () => void): void {
-  let seen: Buffer = Buffer.alloc(0);
-  const handleEnd = () => socket.destroy();
-  const handleData = (chunk: Buffer) => {
-    seen = Buffer.concat([seen, chunk]);
-    const bytes = withoutHyphen(seen);
-    if (bytes === undefined) return;
-    socket.off("data", handleData).off("end", handleEnd).pause();
-    socket.unshift(bytes);
-    onRead();
-  };
-  socket.on("data", handleData).on("end", handleEnd);
-}
+const SCHEME_AT = METHOD_BYTES_MAX + 1;
+const HYPHEN_AT = SCHEME_AT + SCHEME_START.length;
+const FOUND = HYPHEN_AT + 1;
 
 /**
  * Reads the target of a request that came to this listener as to a proxy (absolute form, RFC 9112, 3.2.2), as the parser gives it. In

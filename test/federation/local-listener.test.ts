@@ -41,7 +41,7 @@ for (const kind of ["a TCP port", "a Unix socket"]) {
       const socket = connect();
       const answer = readAll(socket);
       const length = isChunked ? "Transfer-Encoding: chunked" : "Content-Length: 50000000";
-      socket.write(`PUT matrix-federation://${NAME}/x HTTP/1.1\r\n${BEARER}${length}\r\n\r\n`);
+      socket.write(`PUT matrix-federation://${NAME}/x HTTP/1.1\r\n${BEARER}Connection: close\r\n${length}\r\n\r\n`);
       for (let index = 0; index < 50; index++) {
         if (isChunked) socket.write(`${piece.length.toString(16)}\r\n`);
         const isTaken = socket.write(piece);
@@ -70,7 +70,7 @@ t.test("a request in two pieces is the same request wherever it is cut", async (
 t.test("https targets are taken too, with the ports of Matrix", async (t) => {
   const { say } = await listening(t);
   for (const authority of [NAME, `${NAME}:8448`, `${NAME}:443`]) {
-    const answer = await say(`GET https://${authority}/a HTTP/1.1\r\n${BASIC}Host: x\r\n\r\n`);
+    const answer = await say(`GET https://${authority}/a HTTP/1.1\r\n${BASIC}Connection: close\r\nHost: x\r\n\r\n`);
     t.match(answer, `{"destination":"${NAME}","path":"/a"`);
   }
   t.equal(codeIn(await say(`GET https://${NAME}:22/a HTTP/1.1\r\n${BASIC}Host: x\r\n\r\n`)), "PINYON_DESTINATION");
@@ -236,6 +236,57 @@ t.test("a second request on one connection is not looked at, and the first is an
   t.ok(handed.every(({ path }) => path === "/a"));
 });
 
+t.test(
+  "a connection that the homeserver keeps serves one request after the other, and bodies hold no first lines",
+  async (t) => {
+    const { connect, handed } = await listening(t);
+    const socket = connect().setNoDelay();
+    const body = `GET matrix-federation://${NAME}/hidden HTTP/1.1\r\n`;
+    const get = synapseRequest("/get").replace("Connection: close\r\n", "");
+    const put = `PUT matrix-federation://${NAME}/put HTTP/1.1\r\n${BEARER}Content-Length: ${body.length}\r\n\r\n${body}`;
+    for (const [index, request] of [get, put, get, put].entries()) {
+      const answered = once(socket, "data");
+      for (const piece of [request.slice(0, 20 + index), request.slice(20 + index)]) {
+        socket.write(piece);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      const [answer] = await answered;
+      t.match(String(answer), /^HTTP\/1\.1 200 OK\r\n.*Connection: keep-alive\r\n/s);
+      t.match(String(answer), `"bodyBytes":${request === put ? body.length : 0}`);
+    }
+    t.same(
+      handed.map(({ path }) => path),
+      ["/get", "/put", "/get", "/put"],
+    );
+    socket.destroy();
+  },
+);
+
+t.test("each request of a kept connection shows the credential", async (t) => {
+  const { connect, handed, stats, assertServes } = await listening(t);
+  const socket = connect();
+  socket.write(synapseRequest("/a").replace("Connection: close\r\n", ""));
+  await once(socket, "data");
+  const answer = readAll(socket);
+  socket.write(synapseRequest("/b", "Proxy-Authorization: Bearer wrong\r\n").replace("Connection: close\r\n", ""));
+  t.equal(codeIn(await answer), "PINYON_CREDENTIAL");
+  t.equal(stats.outboundErrors.PINYON_CREDENTIAL, 1);
+  t.equal(handed.length, 1);
+  await assertServes();
+});
+
+t.test("an answer that comes before the body is whole ends the connection: its rest is no request", async (t) => {
+  const { connect, handed, assertServes } = await listening(t, { handler: ({ response }) => response.end("early") });
+  const socket = connect();
+  const answer = readAll(socket);
+  socket.write(`PUT matrix-federation://${NAME}/a HTTP/1.1\r\n${BEARER}Content-Length: 1000\r\n\r\n`);
+  await until("it is handed on", () => handed.length === 1);
+  socket.write(synapseRequest("/b"));
+  t.match(await answer, /^HTTP\/1\.1 200 .*early/s);
+  t.equal(handed.length, 1);
+  await assertServes();
+});
+
 t.test("a tunnel asked for behind a request ends the connection: nothing is taken for the answer", async (t) => {
   const { say, stats, assertServes } = await listening(t);
   const request = synapseRequest("/a").replace("Connection: close\r\n", "");
@@ -268,7 +319,7 @@ t.test("a connection that sends no head in time is closed, and one that waits fo
   const answers = [silent, slow, asking].map(readAll);
   slow.write(`GET matrix-federation://${NAME}/ HTTP/1.1\r\nX: `);
   asking.write(synapseRequest("/a"));
-  await until("it is handed on", () => held.length === 1 && timers.pendingCount === 2);
+  await until("it is handed on", () => held.length === 1 && timers.pendingCount === 3);
   timers.advance(REQUEST_HEAD_TIMEOUT_MS - 1);
   slow.write("y");
   timers.advance(1);
@@ -280,6 +331,41 @@ t.test("a connection that sends no head in time is closed, and one that waits fo
   timers.advance(REQUEST_HEAD_TIMEOUT_MS * 10);
   held[0]!.response.end("late");
   t.match(await answers[2], "late");
+});
+
+t.test("a kept connection on which nothing more comes is closed without a word", async (t) => {
+  const timers = new VirtualTimers();
+  const { connect, handed, stats } = await listening(t, { timers });
+  const socket = connect();
+  socket.write(synapseRequest("/a").replace("Connection: close\r\n", ""));
+  await once(socket, "data");
+  const rest = readAll(socket);
+  await until("the exchange is over", () => handed[0]!.response.closed);
+  timers.advance(REQUEST_HEAD_TIMEOUT_MS);
+  t.equal(await rest, "");
+  t.equal(stats.outboundErrors.PINYON_TIMEOUT, 0);
+  t.equal(timers.pendingCount, 0);
+});
+
+t.test("where there is no room, a kept connection that waits makes some", async (t) => {
+  const { connect, handed, stats, assertServes } = await listening(t);
+  const sockets: Socket[] = [];
+  while (sockets.length < OUTBOUND_REQUESTS_MAX) {
+    const some = Array.from({ length: Math.min(100, OUTBOUND_REQUESTS_MAX - sockets.length) }, connect);
+    sockets.push(...some);
+    await Promise.all(
+      some.map((socket) => {
+        socket.write(synapseRequest("/a").replace("Connection: close\r\n", ""));
+        return once(socket, "data");
+      }),
+    );
+  }
+  await until("all are kept", () => handed.every(({ response }) => response.closed));
+  const first = once(sockets[0]!, "end");
+  await assertServes();
+  await first;
+  t.equal(stats.connectionsRefused, 0);
+  for (const socket of sockets) socket.destroy();
 });
 
 t.test("connections over the bound are told that there is no room, and those before them are served", async (t) => {

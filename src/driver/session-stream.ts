@@ -31,7 +31,8 @@ export class SessionStream extends Duplex {
   readonly #session: Session;
   readonly #number: number;
   readonly #host: StreamHost;
-  #unwritten: Uint8Array = new Uint8Array(0);
+  /** What the session has not taken, in order; `#written` is to be called when all is. */
+  #unwritten: Uint8Array[] = [];
   #written: Written | undefined;
   /** True while the reader has room. */
   #wanted = false;
@@ -49,7 +50,13 @@ export class SessionStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, written: Written): void {
-    this.#unwritten = chunk;
+    this.#unwritten = [chunk];
+    this.#written = written;
+    this.handleWritable();
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], written: Written): void {
+    this.#unwritten = chunks.map(({ chunk }) => chunk);
     this.#written = written;
     this.handleWritable();
   }
@@ -77,10 +84,16 @@ export class SessionStream extends Duplex {
   /** The session takes bytes again. */
   handleWritable(): void {
     if (this.#written === undefined) return;
-    const taken = this.#session.write(this.#number, this.#unwritten, this.#host.nowMs());
-    if (taken > 0) this.#host.poll();
-    this.#unwritten = this.#unwritten.subarray(taken);
-    if (this.#unwritten.length === 0) this.#takeWritten()?.();
+    const nowMs = this.#host.nowMs();
+    for (const [index, chunk] of this.#unwritten.entries()) {
+      const taken = this.#session.write(this.#number, chunk, nowMs);
+      if (taken > 0) this.#host.poll();
+      if (taken === chunk.length) continue;
+      this.#unwritten.splice(0, index + 1, chunk.subarray(taken));
+      return;
+    }
+    this.#unwritten.length = 0;
+    this.#takeWritten()?.();
   }
 
   /** The session has bytes again. */

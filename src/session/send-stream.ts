@@ -1,7 +1,7 @@
 import { INITIAL_WINDOW_BYTES } from "./frames.js";
 import { RangeSet } from "./ranges.js";
 
-/** Writes smaller than this are gathered in blocks of our own, so that many small ones do not cost an object each. */
+/** Writes smaller than this are copied to blocks of our own, neighbours into one chunk, so that many small ones do not cost an object each. */
 const SMALL_WRITE_BYTES = 512;
 const GATHER_BLOCK_BYTES = 2_048;
 /** Acknowledged chunks are taken off the list in batches. */
@@ -11,8 +11,6 @@ interface Chunk {
   readonly offset: number;
   readonly bytes: Uint8Array;
   length: number;
-  /** True for a gathering block: it takes more while it has room. */
-  readonly gathers: boolean;
 }
 
 /** The sending half of a stream: what was written and not acknowledged, what of it was lost, and what was never sent. */
@@ -34,6 +32,9 @@ export class SendStream {
   #finAcked = false;
   #limit = INITIAL_WINDOW_BYTES;
   #closed = false;
+  /** Where small writes go; its first bytes are used. */
+  #block = new Uint8Array(0);
+  #blockUsed = 0;
 
   /** The piece that `take` took. */
   pieceOffset = 0;
@@ -73,7 +74,7 @@ export class SendStream {
     const length = Math.min(bytes.length, room);
     if (length <= 0 || !this.isWritable) return 0;
     if (length < SMALL_WRITE_BYTES) this.#gather(bytes, length);
-    else this.#chunks.push({ offset: this.#end, bytes, length, gathers: false });
+    else this.#chunks.push({ offset: this.#end, bytes, length });
     this.#end += length;
     return length;
   }
@@ -162,19 +163,17 @@ export class SendStream {
   }
 
   #gather(bytes: Uint8Array, length: number): void {
-    let rest = bytes.subarray(0, length);
-    const last = this.#chunks[this.#chunks.length - 1];
-    if (last?.gathers) {
-      const fits = rest.subarray(0, last.bytes.length - last.length);
-      last.bytes.set(fits, last.length);
-      last.length += fits.length;
-      rest = rest.subarray(fits.length);
+    if (this.#blockUsed + length > this.#block.length) {
+      this.#block = new Uint8Array(GATHER_BLOCK_BYTES);
+      this.#blockUsed = 0;
     }
-    if (rest.length === 0) return;
-    const block = new Uint8Array(GATHER_BLOCK_BYTES);
-    block.set(rest);
-    const offset = this.#end + length - rest.length;
-    this.#chunks.push({ offset, bytes: block, length: rest.length, gathers: true });
+    const room = this.#block.subarray(this.#blockUsed);
+    room.set(bytes.subarray(0, length));
+    const last = this.#chunks.at(-1);
+    const isNext = last?.bytes.buffer === room.buffer && last.bytes.byteOffset + last.length === room.byteOffset;
+    if (isNext) last.length += length;
+    else this.#chunks.push({ offset: this.#end, bytes: room, length });
+    this.#blockUsed += length;
   }
 
   #chunkIndexOf(offset: number): number {

@@ -33,6 +33,24 @@ t.test("what one set seals the other opens, wherever the bytes lie in their buff
   );
 });
 
+t.test("what is large, and sealed by other code, is the same to both sets", async (t) => {
+  for (const sizeBytes of [16_383, 16_384, 16_385, 61_411]) {
+    const plaintext = Uint8Array.from({ length: sizeBytes }, (_, i) => i * 7);
+    for (const { maker, checker } of crossed) {
+      const sealed = new Uint8Array(sizeBytes + 16);
+      maker.seal(key, nonce, ad, plaintext, sealed);
+      const inPlace = sealed.slice();
+      const isOpened = checker.open(key, nonce, ad, inPlace, inPlace.subarray(0, sizeBytes));
+      const names = `${maker.name} to ${checker.name}, ${sizeBytes} bytes`;
+      t.ok(isOpened && Buffer.compare(inPlace.subarray(0, sizeBytes), plaintext) === 0, names);
+      for (const bit of [0, 8 * sizeBytes - 1, 8 * sizeBytes, 8 * sizeBytes + 127]) {
+        const changed = flipped(sealed, bit);
+        t.notOk(checker.open(key, nonce, ad, changed, changed.subarray(0, sizeBytes)), `bit ${bit}`);
+      }
+    }
+  }
+});
+
 t.test("a change of any bit of ciphertext, key, nonce or associated data is refused by both sets", async () => {
   fc.assert(
     fc.property(input, fc.nat(), fc.constantFrom(...crossed), ({ key, nonce, ad, plaintext }, bit, { maker }) => {

@@ -7,6 +7,7 @@ import { OverlayError } from "./errors.js";
 import { guardBodies, http2ClientOver, http2ServerOver, type RequestHandler } from "./http2.js";
 import { decodeNameRecord, encodeNameRecord } from "./name-record.js";
 import type { OverlaySession } from "./overlay-session.js";
+import { paceBody } from "./paced-body.js";
 
 /** Codes with which this layer ends a session: `SessionCode.APPLICATION` and up. Numbers are never used twice. */
 export const PeerCode = {
@@ -86,6 +87,7 @@ export class HttpPeer {
     }
     const request = this.#client.request(headers, options);
     guardBodies(request);
+    paceBody(request, this.#session.ask);
     this.#open++;
     request.once("close", () => {
       if (--this.#open === 0) this.#cancelPing?.();

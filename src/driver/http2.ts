@@ -18,6 +18,8 @@ import {
   REQUESTS_MAX,
 } from "./config.js";
 import { OverlayError } from "./errors.js";
+import { paceBody } from "./paced-body.js";
+import { SessionStream } from "./session-stream.js";
 
 /**
  * Answers one request. `rawHeaders` has every field as it came, name and value by turns, repeated ones too. A body that is not wanted is
@@ -60,6 +62,7 @@ export function http2ServerOver(stream: Duplex, handler: RequestHandler): Server
     "stream",
     (request: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, rawHeaders: string[]) => {
       guardBodies(request);
+      if (stream instanceof SessionStream) paceBody(request, stream);
       handler(request, headers, rawHeaders);
     },
   );

@@ -11,6 +11,9 @@ export interface StreamHost {
   poll(): void;
 }
 
+/** The least that is handed over at a time, in bytes, however slow the way is. */
+const AHEAD_BYTES_MIN = 4 * 1024;
+
 type Written = (error?: Error | null) => void;
 
 /**
@@ -47,6 +50,11 @@ export class SessionStream extends Duplex {
     this.#host = host;
     // Without a listener an error ends the process, and this one may come before anybody took the stream up.
     this.on("error", () => {});
+  }
+
+  /** Bytes that go out soon: what is to be handed over at a time. */
+  get aheadBytes(): number {
+    return Math.max(this.#session.aheadBytes, AHEAD_BYTES_MIN);
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, written: Written): void {

@@ -110,6 +110,13 @@ export class Exchange implements PacketFates {
     return this.#pacingDeadlineMs;
   }
 
+  /** What waits here is overtaken by nothing: no more is taken ahead than goes out soon, and two packets, so that one is always there. */
+  get sendAheadBytes(): number {
+    const { windowBytes, packetBytes, bytesPerMs } = this.recovery;
+    const soonBytes = Math.max(bytesPerMs * SEND_AHEAD_MS, 2 * packetBytes);
+    return Math.floor(Math.min(soonBytes, windowBytes, this.#config.sendAheadBytesMax));
+  }
+
   /** True where a stream holds bytes that were not acknowledged or not read. */
   get isWaiting(): boolean {
     return this.isSending || this.#receives.some((receive) => receive.isWaiting);
@@ -199,7 +206,7 @@ export class Exchange implements PacketFates {
   /** Takes bytes for a stream; gives how many. They are kept until acknowledged and must not be changed. */
   write(stream: number, bytes: Uint8Array): number {
     const send = this.#sends[stream]!;
-    const taken = send.write(bytes, this.#sendAheadBytes - send.unsentBytes);
+    const taken = send.write(bytes, this.sendAheadBytes - send.unsentBytes);
     if (taken < bytes.length && send.isWritable) this.#shortWrites |= 1 << stream;
     return taken;
   }
@@ -285,13 +292,6 @@ export class Exchange implements PacketFates {
     return this.#sends[0].hasWork || this.#sends[1].hasWork;
   }
 
-  /** What waits here is overtaken by nothing: no more is taken ahead than goes out soon, and two packets, so that one is always there. */
-  get #sendAheadBytes(): number {
-    const { windowBytes, packetBytes, bytesPerMs } = this.recovery;
-    const soonBytes = Math.max(bytesPerMs * SEND_AHEAD_MS, 2 * packetBytes);
-    return Math.floor(Math.min(soonBytes, windowBytes, this.#config.sendAheadBytesMax));
-  }
-
   #handleFrame(type: number, bytes: Uint8Array, largestSent: number, nowMs: number): number {
     switch (type) {
       case FrameType.PING:
@@ -367,7 +367,7 @@ export class Exchange implements PacketFates {
   #tellWritable(): void {
     for (let stream = 0; this.#shortWrites !== 0 && stream < STREAM_COUNT; stream++) {
       const bit = 1 << stream;
-      if ((this.#shortWrites & bit) === 0 || this.#sends[stream]!.unsentBytes > this.#sendAheadBytes / 2) continue;
+      if ((this.#shortWrites & bit) === 0 || this.#sends[stream]!.unsentBytes > this.sendAheadBytes / 2) continue;
       this.#shortWrites &= ~bit;
       if (this.#sends[stream]!.isWritable) this.#listener.handleWritable(stream);
     }

@@ -89,6 +89,11 @@ export class Session implements ExchangeListener, Timed {
     return this.#exchange?.recovery.windowBytes ?? 0;
   }
 
+  /** Bytes of a stream that are taken before they are sent. */
+  get aheadBytes(): number {
+    return this.#exchange?.sendAheadBytes ?? 0;
+  }
+
   get bytesInFlight(): number {
     return this.#exchange?.recovery.bytesInFlight ?? 0;
   }

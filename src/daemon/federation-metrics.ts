@@ -16,6 +16,8 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       wellKnownFailures: "Those of which nothing was learned.",
       wellKnownEvictions: "What was learned so and forgotten because there was too much.",
       exitFailures: "Times that an exit could not let this node out.",
+      exitProbes: "Times that an exit was asked whether it would let this node out.",
+      exitProbeFailures: "Times that it would not, or did not answer.",
       exitRequests: "What other nodes asked of this one as an exit.",
       exitAnswers: "What of that was done.",
       exitBytes: "Bytes that passed through this exit, both ways.",

@@ -8,7 +8,7 @@ import { ClassicServers } from "./classic/servers.js";
 import type { Authorities } from "./classic/tls.js";
 import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { FederationError } from "./errors.js";
-import { Exit, type ExitRules, SERVICES_PATH } from "./exit/exit.js";
+import { Exit, type ExitRules, isExitPath } from "./exit/exit.js";
 import { ExitNetwork } from "./exit/exit-network.js";
 import type { Standing } from "./gateway/admission.js";
 import { ClassicFront, type FrontRules } from "./gateway/classic-front.js";
@@ -98,6 +98,7 @@ export class Federation {
   readonly #signer: Signer;
   readonly #servers: Servers;
   readonly #network: ClassicNetwork | undefined;
+  readonly #exits: ExitNetwork | undefined;
   readonly #exit: Exit;
   readonly #certificates: Certificates;
   readonly #front: ClassicFront;
@@ -143,8 +144,8 @@ export class Federation {
     this.#servers = new Servers(overlay, reachability, timers);
     const direct = new DirectNetwork(stats, timers, options.machine);
     const { exits } = classic ?? {};
-    const byExits = exits && new ExitNetwork({ exits, overlay, stats, timers, random });
-    this.#network = classic && (byExits ?? direct);
+    this.#exits = exits && new ExitNetwork({ exits, overlay, stats, timers, random });
+    this.#network = classic && (this.#exits ?? direct);
     const { exit: rules, onUse, authorities } = options;
     this.#exit = new Exit({
       rules,
@@ -233,7 +234,7 @@ export class Federation {
       else void this.#gateway.handleInvitation(remote, request, headers, rawHeaders);
       return;
     }
-    const isOutward = headers[":method"] === "CONNECT" || headers[":path"]?.startsWith(SERVICES_PATH);
+    const isOutward = headers[":method"] === "CONNECT" || isExitPath(headers[":path"] ?? "");
     const handler = isOutward ? this.#exit : this.#inbound;
     void handler.handle(remote, request, headers, rawHeaders);
   }
@@ -270,6 +271,7 @@ export class Federation {
     this.homeserver?.stop();
     await this.#listener?.close();
     this.#classic?.stop();
+    this.#exits?.stop();
     this.#front.stop();
     this.#guest.stop();
     this.#terminator?.stop();

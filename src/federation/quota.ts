@@ -56,13 +56,19 @@ export class Ledger {
 
   /** The account of a subject, from which one connection is taken. Throws the code of the ledger with what is used up. */
   connect(subject: string): Account {
+    const account = this.check(subject);
+    account.room--;
+    account.connects++;
+    return account;
+  }
+
+  /** The same, but nothing is taken. */
+  check(subject: string): Account {
     const account = this.#account(subject);
     const { streams, connectsPerMinute, bytesPerDay } = this.options.quota();
     if (account.streams >= streams) throw this.#refused(account, `${streams} streams are open`);
     if (account.bytesToday >= bytesPerDay) throw this.#refused(account, `${bytesPerDay} bytes have passed today`);
     if (account.room < 1) throw this.#refused(account, `${connectsPerMinute} connections a minute`);
-    account.room--;
-    account.connects++;
     return account;
   }
 

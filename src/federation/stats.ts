@@ -20,6 +20,9 @@ export interface FederationStats {
   wellKnownEvictions: number;
   /** Exits that could not let this node out, each time that one was tried. */
   exitFailures: number;
+  /** Exits asked whether they would, and those that would not, or did not answer. */
+  exitProbes: number;
+  exitProbeFailures: number;
   /** What other nodes asked of this one as an exit, and that was done; the bytes that passed; and what was refused or broke off. */
   exitRequests: number;
   exitAnswers: number;
@@ -84,6 +87,8 @@ export function newFederationStats(): FederationStats {
     wellKnownFailures: 0,
     wellKnownEvictions: 0,
     exitFailures: 0,
+    exitProbes: 0,
+    exitProbeFailures: 0,
     exitRequests: 0,
     exitAnswers: 0,
     exitBytes: 0,

@@ -4,7 +4,13 @@ import t, { type Test } from "tap";
 import type { MachineNetwork } from "../../src/federation/classic/network.js";
 import { CLIENT_HELLO_TIMEOUT_MS } from "../../src/federation/config.js";
 import type { FederationCode } from "../../src/federation/errors.js";
-import { EXIT_IDLE_MS, EXIT_SILENCE_MS, EXIT_WATCH_MS } from "../../src/federation/exit/config.js";
+import {
+  EXIT_IDLE_MS,
+  EXIT_PROBE_MS,
+  EXIT_PROBED_FOR_MS,
+  EXIT_SILENCE_MS,
+  EXIT_WATCH_MS,
+} from "../../src/federation/exit/config.js";
 import type { ExitRules } from "../../src/federation/exit/exit.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { VirtualTimers } from "../link/timers.js";
@@ -15,7 +21,7 @@ import { answers, passBodies } from "./classic-place.js";
 import { clientHello } from "./hellos.js";
 import { delegates, TestInternet } from "./internet.js";
 import { TestNetwork, type TestNode } from "./network.js";
-import { ask, codeOf, startServer, type TestServer } from "./server.js";
+import { ask, codeOf, startServer, type TestServer, unique } from "./server.js";
 import { mustSettle } from "./settling.js";
 
 /*
@@ -358,6 +364,49 @@ t.test("an exit that falls silent is given up for another, with what waits on it
   isHeld = false;
   t.equal((await ask(server, "a.example:8448", { path: PROFILE })).status, 200);
   t.ok(second.federation.stats.exitRequests > 0, "the other one has it");
+});
+
+t.test("while exits are used the others are asked how they are, and an idle node asks nobody", async (t) => {
+  const timers = new VirtualTimers();
+  const scene = await place(t, {}, timers);
+  const { network, authority, internet, exit } = scene;
+  const authorities = [authority.certificatePem];
+  const allow = new Set<string>();
+  const rules = { allow, deny: [], quota: QUOTA };
+  const second = await startServer(t, network, { timers, machine: internet, authorities, exit: rules });
+  const exits = [second, exit].map(({ node }) => node.key);
+  const server = await startServer(t, network, { timers, machine: NO_INTERNET, authorities, classic: { exits } });
+  allow.add(hex(server.node));
+  exit.federation.setExitRules({ ...rules, allow: new Set([hex(server.node), hex(scene.server.node)]) });
+  const { stats } = server.federation;
+  const askNone = async () => codeOf(await ask(server, `${unique()}.example:8448`, { path: PROFILE }));
+  t.equal(await askNone(), "PINYON_CLASSIC_LOOKUP", "what an exit says of a destination is its answer");
+  t.equal(stats.exitFailures, 0);
+  second.node.leave();
+  timers.advance(EXIT_PROBE_MS);
+  await until("both were asked", () => stats.exitProbes === 2 && stats.exitProbeFailures === 1);
+  const { searches } = server.node;
+  t.equal(await askNone(), "PINYON_CLASSIC_LOOKUP");
+  t.same([stats.exitFailures, server.node.searches], [0, searches + 1], "one that is away costs no request its time");
+  second.node.isOnline = true;
+  timers.advance(EXIT_PROBE_MS);
+  await until("it is asked again", () => second.federation.stats.exitAnswers === 1);
+  await until("it was heard", () => network.open.size === 0);
+  const asked = second.federation.stats.exitRequests;
+  t.equal(await askNone(), "PINYON_CLASSIC_LOOKUP");
+  t.equal(second.federation.stats.exitRequests, asked + 1, "it is the first again");
+  allow.clear();
+  timers.advance(EXIT_PROBE_MS);
+  await until("one that lets it out no more is last", () => stats.exitProbeFailures === 2);
+  await mustServe(t, scene);
+  for (let rounds = 0; rounds < 2 * (EXIT_PROBED_FOR_MS / EXIT_PROBE_MS); rounds++) {
+    timers.advance(EXIT_PROBE_MS);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await until("they have answered", () => network.open.size === 0);
+  }
+  const { exitProbes } = stats;
+  timers.advance(EXIT_PROBED_FOR_MS);
+  t.equal(stats.exitProbes, exitProbes, "nobody is asked by an idle node");
 });
 
 /** Resolves when the stream is closed, however it ends. */

@@ -16,7 +16,11 @@ export const EXIT_TIMEOUT_MS = 20_000;
  */
 export const EXIT_WATCH_MS = 3_000;
 export const EXIT_SILENCE_MS = 9_000;
-/** An exit that could not be reached, or had no room, comes last for so long, in ms. */
+/** Exits that were not heard of are asked so often, in ms, whether they let this node out: a request of 100 bytes each. */
+export const EXIT_PROBE_MS = 60_000;
+/** They are, for so long after the last use of one, in ms: an idle node asks nobody. */
+export const EXIT_PROBED_FOR_MS = 600_000;
+/** One that could not be reached, or had no room, comes last until it says that it would, and is asked again after so long, in ms. */
 export const EXIT_BACK_OFF: BackOff = { firstMs: 5_000, maxMs: 300_000 };
 /** Keys that a list of the config may name. */
 export const EXIT_KEYS_MAX = 1_000;

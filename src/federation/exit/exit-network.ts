@@ -12,12 +12,14 @@ import { within } from "../within.js";
 import {
   EXIT_ANSWER_BYTES_MAX,
   EXIT_BACK_OFF,
+  EXIT_PROBE_MS,
+  EXIT_PROBED_FOR_MS,
   EXIT_SERVICES_MAX,
   EXIT_SILENCE_MS,
   EXIT_TIMEOUT_MS,
   EXIT_WATCH_MS,
 } from "./config.js";
-import { SERVER_HEADER, SERVICES_PATH } from "./exit.js";
+import { EXIT_PATH, SERVER_HEADER, SERVICES_PATH } from "./exit.js";
 
 export interface ExitNetworkOptions {
   /** Keys of the exits, in the order of preference. */
@@ -30,9 +32,10 @@ export interface ExitNetworkOptions {
 
 interface KnownExit {
   readonly key: Uint8Array;
+  /** In a row: where there are any, it comes after the others. */
   failures: number;
-  /** Before this it comes after the others, in ms on the clock of the timers. */
-  retryMs: number;
+  /** Before this it is not asked how it is, in ms on the clock of the timers. */
+  probeMs: number;
 }
 
 /** Codes that tell of where the way was to lead, and not of the exit: another would say the same. */
@@ -43,14 +46,26 @@ const DESTINATION_CODES: readonly FederationCode[] = [
   "PINYON_CONNECT_TARGET",
 ];
 
-/** The Internet by way of other nodes that let this one out. Where one cannot, the next is tried; a connection that stands stays where it is. */
+/**
+ * The Internet by way of other nodes that let this one out. Where one cannot, the next is tried; a connection that stands stays where it is.
+ * While they are used, the others are asked now and then how they are: so a dead one costs no request its time, and one that is back is used again.
+ */
 export class ExitNetwork implements ClassicNetwork {
   readonly #options: ExitNetworkOptions;
   readonly #exits: readonly KnownExit[];
+  #usedMs = 0;
+  /** Stops the wait for the next round of questions; undefined: there is none. */
+  #cancelProbes: (() => void) | undefined;
+  #isStopped = false;
 
   constructor(options: ExitNetworkOptions) {
     this.#options = options;
-    this.#exits = options.exits.map((key) => ({ key, failures: 0, retryMs: 0 }));
+    this.#exits = options.exits.map((key) => ({ key, failures: 0, probeMs: 0 }));
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelProbes?.();
   }
 
   services(name: string): Promise<readonly Service[]> {
@@ -75,47 +90,84 @@ export class ExitNetwork implements ClassicNetwork {
   }
 
   async #any<T>(ask: (exit: KnownExit) => Promise<T>): Promise<T> {
-    const { timers } = this.#options;
-    const isLast = ({ retryMs }: KnownExit) => Number(timers.nowMs() < retryMs);
-    const ordered = [...this.#exits].sort((one, other) => isLast(one) - isLast(other));
+    this.#usedMs = this.#options.timers.nowMs();
+    this.#planProbes();
+    const ordered = [...this.#exits].sort((one, other) => Number(one.failures > 0) - Number(other.failures > 0));
     let failure = new FederationError("PINYON_UNREACHABLE", "no exit is named in `exits`");
     for (const exit of ordered) {
       try {
         const given = await ask(exit);
-        exit.failures = 0;
-        exit.retryMs = 0;
+        this.#noteSuccess(exit);
         return given;
       } catch (thrown) {
         const error = federationErrorOf(thrown);
-        if (DESTINATION_CODES.includes(error.code)) throw error;
-        this.#putLast(exit);
+        if (DESTINATION_CODES.includes(error.code)) {
+          this.#noteSuccess(exit);
+          throw error;
+        }
+        this.#options.stats.exitFailures++;
+        this.#noteFailure(exit);
         failure = error;
       }
     }
     throw failure;
   }
 
-  #putLast(exit: KnownExit): void {
-    const { stats, timers, random } = this.#options;
-    stats.exitFailures++;
-    exit.failures++;
-    exit.retryMs = timers.nowMs() + backOffMs(EXIT_BACK_OFF, exit.failures, random);
-  }
-
   /** An exit that is gone would hold its streams, also those that a new request is sent on, until its session ends. */
   #watch(exit: KnownExit, remote: RemoteNode, stream: ClientHttp2Stream): void {
-    const { timers } = this.#options;
+    const { stats, timers } = this.#options;
     const look = () =>
       timers.after(EXIT_WATCH_MS, () => {
         if (remote.silenceMs() < EXIT_SILENCE_MS) {
           cancel = look();
           return;
         }
-        if (timers.nowMs() >= exit.retryMs) this.#putLast(exit);
+        if (exit.failures === 0) {
+          stats.exitFailures++;
+          this.#noteFailure(exit);
+        }
         remote.giveUp();
       });
     let cancel = look();
     stream.once("close", () => cancel());
+  }
+
+  #noteSuccess(exit: KnownExit): void {
+    exit.failures = 0;
+    exit.probeMs = this.#options.timers.nowMs() + EXIT_PROBE_MS;
+  }
+
+  #noteFailure(exit: KnownExit): void {
+    const { timers, random } = this.#options;
+    exit.failures++;
+    exit.probeMs = timers.nowMs() + backOffMs(EXIT_BACK_OFF, exit.failures, random);
+  }
+
+  /** A round of questions, in a while; there is nothing to choose where there is one exit. */
+  #planProbes(): void {
+    if (this.#cancelProbes !== undefined || this.#isStopped || this.#exits.length < 2) return;
+    this.#cancelProbes = this.#options.timers.after(EXIT_PROBE_MS, () => void this.#probe());
+  }
+
+  async #probe(): Promise<void> {
+    const nowMs = this.#options.timers.nowMs();
+    const due = this.#exits.filter(({ probeMs }) => probeMs <= nowMs);
+    await Promise.all(due.map((exit) => this.#probeOne(exit)));
+    this.#cancelProbes = undefined;
+    if (nowMs - this.#usedMs < EXIT_PROBED_FOR_MS) this.#planProbes();
+  }
+
+  async #probeOne(exit: KnownExit): Promise<void> {
+    const { stats } = this.#options;
+    stats.exitProbes++;
+    try {
+      const stream = await this.#ask(exit, { ":method": "GET", ":authority": "exit", ":path": EXIT_PATH }, true);
+      stream.destroy();
+      this.#noteSuccess(exit);
+    } catch {
+      stats.exitProbeFailures++;
+      this.#noteFailure(exit);
+    }
   }
 
   /** Asks an exit; what it gives has an answer that is a success. */

@@ -6,6 +6,7 @@ import type { Authorities } from "../classic/tls.js";
 import { WellKnown } from "../classic/well-known.js";
 import { awaitClientHello } from "../client-hello.js";
 import { FederationError, federationErrorOf } from "../errors.js";
+import type { Question } from "../exchange.js";
 import { checkRawHeaders, headerValues } from "../headers.js";
 import { http2Question } from "../http2.js";
 import { join } from "../join.js";
@@ -16,10 +17,15 @@ import type { FederationStats } from "../stats.js";
 import { type OpenUse, type Use, Uses } from "../use.js";
 import { EXIT_ACCOUNTS_MAX, EXIT_IDLE_MS, EXIT_SERVICES_MAX } from "./config.js";
 
+/** Where a node asks an exit whether it would let it out. */
+export const EXIT_PATH = "/_pinyon/v1/exit";
 /** Where a node asks an exit for the SRV records of a name that follows. */
 export const SERVICES_PATH = "/_pinyon/v1/services/";
 /** Says for which server the way out is: where the host or port to connect to is not the server's own, that is looked up again. */
 export const SERVER_HEADER = "pinyon-server";
+
+/** True for what is asked of an exit, beside CONNECT. */
+export const isExitPath = (path: string): boolean => path === EXIT_PATH || path.startsWith(SERVICES_PATH);
 
 const SERVICES = /^\/_pinyon\/v1\/services\/(_matrix(?:-fed)?\._tcp\.([a-z0-9.-]+))$/;
 
@@ -112,7 +118,8 @@ export class Exit {
       checkRawHeaders(rawHeaders);
       if (!this.#rules.allow.has(key))
         throw new FederationError("PINYON_EXIT_FORBIDDEN", "this node is not on its list");
-      if (headers[":method"] !== "CONNECT") await this.#giveServices(key, request, headers);
+      if (headers[":path"] === EXIT_PATH) this.#tell(key, question, headers);
+      else if (headers[":method"] !== "CONNECT") await this.#giveServices(key, request, headers);
       else await this.#connect(key, request, await this.#target(headers, rawHeaders));
       stats.exitAnswers++;
     } catch (thrown) {
@@ -121,6 +128,12 @@ export class Exit {
       if (error.code === "PINYON_INTERNAL") onFault(thrown);
       question.fail(error);
     }
+  }
+
+  #tell(key: string, question: Question, headers: IncomingHttpHeaders): void {
+    if (headers[":method"] !== "GET") throw new FederationError("PINYON_PATH");
+    this.#ledger.check(key);
+    question.answer(200, {}).end();
   }
 
   async #giveServices(key: string, request: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { AcmeRules } from "../federation/certificates/authority.js";
 import { parseClassicName } from "../federation/classic/server-name.js";
 import { EXIT_KEYS_MAX } from "../federation/exit/config.js";
 import type { ExitRules } from "../federation/exit/exit.js";
@@ -80,6 +81,10 @@ const count = z
   .min(1, { error: "1 or more" })
   .max(1_000_000, { error: "at most 1000000" });
 const httpUrl = text((value) => parseHttpUrl(value) !== undefined, "http://host:port or unix:/path/of/socket");
+const directoryUrl = text(
+  (value) => URL.canParse(value) && new URL(value).protocol === "https:",
+  "a URL like https://acme-v02.api.letsencrypt.org/directory",
+);
 const endpoint = text((value) => parseEndpoint(value) !== undefined, "host:port or unix:/path/of/socket");
 /** Says itself what was expected. */
 const peerUri = z
@@ -278,7 +283,7 @@ export const ConfigSchema = z
         certificate: file
           .optional()
           .describe(
-            "For `terminate`: the file of the certificate for `*.<domain>`, with those of its authorities, in PEM.",
+            "For `terminate`: the file of the certificate for `*.<domain>`, with those of its authorities, in PEM. Unset: it is got by `acme`, which needs a `hook` for it.",
           )
           .meta({ examples: ["/etc/pinyon/wildcard.pem"] }),
         key: file
@@ -286,12 +291,7 @@ export const ConfigSchema = z
           .describe("File of that certificate's key, in PEM.")
           .meta({ examples: ["/etc/pinyon/wildcard-key.pem"] }),
       })
-      .superRefine(({ terminate, certificate, key }, context) => {
-        requirePair(certificate, key, context);
-        if (terminate && certificate === undefined) {
-          context.addIssue({ code: "custom", path: ["terminate"], message: "`certificate` and `key` beside it" });
-        }
-      })
+      .superRefine(({ certificate, key }, context) => requirePair(certificate, key, context))
       .optional()
       .describe(
         "The way in that this node is to others: it brings servers of the classic federation to them. Unset: none.",
@@ -311,7 +311,9 @@ export const ConfigSchema = z
           .meta({ examples: [[EXAMPLE_INVITATION]] }),
         certificate: file
           .optional()
-          .describe("File of the certificate for the node's name, with those of its authorities, in PEM.")
+          .describe(
+            "File of the certificate for the node's name, with those of its authorities, in PEM. Unset: it is got by `acme`.",
+          )
           .meta({ examples: ["/etc/pinyon/fullchain.pem"] }),
         key: file
           .optional()
@@ -326,16 +328,32 @@ export const ConfigSchema = z
       })
       .superRefine(({ terminate, certificate, key }, context) => {
         requirePair(certificate, key, context);
-        if (terminate === (certificate !== undefined)) {
-          context.addIssue({
-            code: "custom",
-            path: ["terminate"],
-            message: "either `certificate` and `key` or `terminate: true`",
-          });
+        if (terminate && certificate !== undefined) {
+          context.addIssue({ code: "custom", path: ["terminate"], message: "no `certificate` beside it" });
         }
       })
       .optional()
       .describe("The gateways of this node, and what it shows to classic servers. Unset: they cannot reach it."),
+    acme: z
+      .strictObject({
+        directory: directoryUrl
+          .describe("The directory of the certificate authority. Whoever sets it agrees to the authority's terms.")
+          .meta({ examples: ["https://acme-v02.api.letsencrypt.org/directory"] }),
+        email: text((value) => /^[!-~]+@[!-~]+$/.test(value), "an address like admin@example.org")
+          .optional()
+          .describe("Where the authority may write to.")
+          .meta({ examples: ["admin@example.org"] }),
+        hook: file
+          .optional()
+          .describe(
+            "A command that changes the DNS, for `gateway.terminate`: called as `<hook> present|cleanup _acme-challenge.<domain> <value>`, it makes or takes away a TXT record, and ends with 0 when the name servers show that.",
+          )
+          .meta({ examples: ["/etc/pinyon/dns-hook"] }),
+      })
+      .optional()
+      .describe(
+        "How the node gets its own certificate by ACME, where `gateways` names no file, and that of `gateway.terminate`. Unset: it does not.",
+      ),
     leaf: z
       .boolean({ error: "true or false" })
       .default(false)
@@ -370,6 +388,15 @@ export const ConfigSchema = z
       .prefault({})
       .describe("Log lines: JSON, or text where the output is a terminal."),
   })
+  .superRefine(({ gateway, gateways, acme }, context) => {
+    const needs = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (gateway?.terminate && gateway.certificate === undefined && acme?.hook === undefined) {
+      needs(["gateway", "terminate"], "`certificate` and `key` beside it, or `acme.hook`");
+    }
+    if (gateways !== undefined && !gateways.terminate && gateways.certificate === undefined && acme === undefined) {
+      needs(["gateways", "terminate"], "`certificate` and `key` beside it, `terminate: true` or `acme`");
+    }
+  })
   .describe("Config of a Pinyon node. Every key is optional.");
 
 type ConfigText = z.output<typeof ConfigSchema>;
@@ -393,6 +420,8 @@ export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | 
   readonly gateway: GatewayConfig | undefined;
   /** Undefined: classic servers cannot reach the node. */
   readonly gateways: GatewaysConfig | undefined;
+  /** Undefined: no certificate is got by itself. */
+  readonly acme: AcmeRules | undefined;
   readonly metrics: { readonly listen: HostPort | undefined };
   /** Undefined: the node serves no homeserver. */
   readonly homeserver: HomeserverConfig | undefined;
@@ -406,7 +435,9 @@ export interface CertificateFiles {
 
 /** The gateway that a node is. */
 export interface GatewayConfig extends Omit<GatewayRules, "terminate"> {
-  /** With which it ends TLS; undefined: it ends none. */
+  /** It ends TLS for nodes that let it. */
+  readonly terminate: boolean;
+  /** With which certificate; undefined: one that is got by ACME. */
   readonly files: CertificateFiles | undefined;
 }
 
@@ -415,7 +446,9 @@ export interface GatewaysConfig {
   /** Keys in hex. */
   readonly nodes: ReadonlySet<string>;
   readonly invitations: readonly string[];
-  /** Undefined: they end TLS. */
+  /** They end TLS in its place. */
+  readonly terminate: boolean;
+  /** Undefined: the certificate is got by ACME, if they do not. */
   readonly files: CertificateFiles | undefined;
 }
 
@@ -432,7 +465,7 @@ export interface HomeserverConfig {
 
 /** Reads the texts of a config that `ConfigSchema` has found good. */
 export function resolveConfig(text: ConfigText): Config {
-  const { network, listen, peers, allow, exits, exit, gateway, gateways, metrics, homeserver, ...rest } = text;
+  const { network, listen, peers, allow, exits, exit, gateway, gateways, acme, metrics, homeserver, ...rest } = text;
   return {
     ...rest,
     network: { id: network.id, secret: network.secret, roots: keySet(network.roots) },
@@ -449,8 +482,10 @@ export function resolveConfig(text: ConfigText): Config {
     gateways: gateways && {
       nodes: keySet(gateways.nodes)!,
       invitations: gateways.invitations,
+      terminate: gateways.terminate,
       files: filesOf(gateways),
     },
+    acme: acme && { directory: acme.directory, email: acme.email, hook: acme.hook },
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
     homeserver: homeserver && {
       ...homeserver,
@@ -471,7 +506,8 @@ function resolveGateway(gateway: NonNullable<ConfigText["gateway"]>): GatewayCon
     quota: quotaOf(gateway.streams, gateway.connectsPerMinute, gateway.gigabytesPerDay),
     sourceQuota: quotaOf(gateway.sourceStreams, gateway.sourceConnectsPerMinute, gateway.sourceGigabytesPerDay),
     fronts: new Set(fronts.map((value) => plainAddress(value)!)),
-    files: gateway.terminate ? filesOf(gateway) : undefined,
+    terminate: gateway.terminate,
+    files: filesOf(gateway),
   };
 }
 

@@ -54,8 +54,8 @@ export class Lists {
       this.#config = { exit, gateway };
       return;
     }
-    const { domain, listen, files } = gateway;
-    this.#config = { exit, gateway: { ...gateway, ...changed, domain, listen, files } };
+    const { domain, listen, terminate, files } = gateway;
+    this.#config = { exit, gateway: { ...gateway, ...changed, domain, listen, terminate, files } };
   }
 
   get exit(): ExitRules {

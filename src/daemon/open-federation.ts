@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { CertifiedKey, ReadCertificate } from "../federation/certificates/served-certificate.js";
+import type { CertifiedKey } from "../federation/certificates/served-certificate.js";
 import { type ClassicWay, Federation } from "../federation/federation.js";
 import type { FrontRules } from "../federation/gateway/classic-front.js";
 import type { GatewayRules } from "../federation/gateway/gateway.js";
@@ -59,6 +59,7 @@ export async function openFederation(parts: FederationParts): Promise<Federation
       keptInvited: new KeptFile(join(folder, "invited"), InvitedSchema, NOBODY_INVITED, warn),
       invitations: config.gateways?.invitations ?? [],
       front: frontRules(config, name),
+      acme: config.acme,
       onUse,
       keyFolder: join(folder, "keys"),
       caFiles: {
@@ -88,19 +89,25 @@ function classicWay({ classic, exits }: Config): ClassicWay | undefined {
 
 function frontRules({ gateways }: Config, name: string): FrontRules | undefined {
   if (gateways === undefined) return undefined;
-  const certificate = gateways.files && readCertificate(gateways.files, "gateways.certificate", name, name);
-  return { gateways: gateways.nodes, certificate };
+  const { nodes, terminate, files } = gateways;
+  const kept = files && readCertificate(files, "gateways.certificate", name, name);
+  return { gateways: nodes, certificate: terminate ? undefined : (kept ?? "acme") };
 }
 
 function gatewayRules({ gateway }: Config): GatewayRules | undefined {
   if (gateway === undefined) return undefined;
-  const { files, domain } = gateway;
-  const terminate = files && readCertificate(files, "gateway.certificate", `*.${domain}`, `any.${domain}`);
-  return { ...gateway, terminate };
+  const { terminate, files, domain } = gateway;
+  const kept = files && readCertificate(files, "gateway.certificate", `*.${domain}`, `any.${domain}`);
+  return { ...gateway, terminate: terminate ? (kept ?? "acme") : undefined };
 }
 
 /** Reads the certificate of a config's key for `name`, one host of which is `host`. It throws `PINYON_CONFIG` where it is none. */
-function readCertificate(files: CertificateFiles, configKey: string, name: string, host: string): ReadCertificate {
+function readCertificate(
+  files: CertificateFiles,
+  configKey: string,
+  name: string,
+  host: string,
+): () => Promise<CertifiedKey> {
   return async () => {
     try {
       return await readFiles(files, name, host);

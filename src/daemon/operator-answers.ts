@@ -1,7 +1,7 @@
-import type { GatewayRules } from "../federation/gateway/gateway.js";
 import type { Account } from "../federation/quota.js";
 import type { Use } from "../federation/use.js";
 import { keyToName } from "../wire/name.js";
+import type { GatewayConfig } from "./config.js";
 import type {
   AccountInfo,
   ExitStatusResult,
@@ -59,7 +59,7 @@ export function invite({ lists, federation, overlay }: Daemon, uses: number, day
   return { invitation, domain, gateway: keyToName(overlay.node.key), uses, untilMs: untilS * 1_000 };
 }
 
-function requireGateway(lists: Lists | undefined): GatewayRules {
+function requireGateway(lists: Lists | undefined): GatewayConfig {
   const rules = lists?.gateway;
   if (rules !== undefined) return rules;
   throw new PinyonError(ErrorCode.LIST, "this node is no gateway: set `gateway` in its config file and start it again");

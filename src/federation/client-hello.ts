@@ -7,6 +7,8 @@ import type { Timers } from "./overlay.js";
 export interface ClientHello {
   /** The name of the server that it wants, in lower case (RFC 6066, section 3); undefined where it names none. */
   readonly serverName: string | undefined;
+  /** The protocols that it would speak in TLS (RFC 7301). */
+  readonly protocols: readonly string[];
 }
 
 const RECORD_HEAD_BYTES = 5;
@@ -15,6 +17,7 @@ const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
+const PROTOCOLS = 16;
 const NAME = /^[0-9a-z](?:[0-9a-z.-]{0,251}[0-9a-z])?$/;
 
 /**
@@ -62,17 +65,18 @@ function readBody(body: Buffer): ClientHello | undefined {
   // Without extensions the message may end here.
   const extensions = reader.isAtEnd ? new Reader(Buffer.alloc(0)) : new Reader(reader.block(2));
   let serverName: string | undefined;
+  let protocols: readonly string[] | undefined = [];
   const kinds = new Set<number>();
   while (!extensions.isAtEnd && !extensions.isBroken) {
     const kind = extensions.number(2);
     const content = extensions.block(2);
     if (kinds.has(kind)) return undefined;
     kinds.add(kind);
-    if (kind !== SERVER_NAME) continue;
-    serverName = readServerName(content);
-    if (serverName === undefined) return undefined;
+    if (kind === PROTOCOLS) protocols = readProtocols(content);
+    if (kind === SERVER_NAME) serverName = readServerName(content);
+    if (protocols === undefined || (kind === SERVER_NAME && serverName === undefined)) return undefined;
   }
-  return reader.isBroken || extensions.isBroken || !reader.isAtEnd ? undefined : { serverName };
+  return reader.isBroken || extensions.isBroken || !reader.isAtEnd ? undefined : { serverName, protocols };
 }
 
 /** The one name of the extension; undefined where there is none, or more. */
@@ -83,6 +87,16 @@ function readServerName(content: Buffer): string | undefined {
   const name = list.block(2).toString("latin1").toLowerCase();
   const isWhole = outer.isAtEnd && list.isAtEnd && !outer.isBroken && !list.isBroken;
   return isWhole && kind === HOST_NAME && NAME.test(name) ? name : undefined;
+}
+
+/** The names of the extension; undefined where it is malformed. */
+function readProtocols(content: Buffer): readonly string[] | undefined {
+  const outer = new Reader(content);
+  const list = new Reader(outer.block(2));
+  const names: string[] = [];
+  while (!list.isAtEnd && !list.isBroken) names.push(list.block(1).toString("latin1"));
+  const isWhole = outer.isAtEnd && !outer.isBroken && !list.isBroken;
+  return isWhole && names.length > 0 && !names.includes("") ? names : undefined;
 }
 
 /** Reads numbers and blocks with their length before them; broken for good where one does not fit. */

@@ -32,6 +32,7 @@ const ERRORS = {
   PINYON_GATEWAY_INVITATION: [403, "the gateway does not take the invitation that this node shows it"],
   PINYON_GATEWAY_FORBIDDEN: [403, "the node takes nobody from this gateway"],
   PINYON_GATEWAY_TERMINATE: [403, "the node has no certificate, and has gateways end TLS in its place"],
+  PINYON_CERTIFICATE: [503, "there is no certificate for the name yet"],
   PINYON_PATH: [404, "this is no path of the federation API"],
   PINYON_HEADERS: [400, "the request's head is ambiguous, malformed or too long"],
   PINYON_UNREACHABLE: [502, "the destination cannot be reached at present"],

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
 import { nameToKey } from "../wire/name.js";
+import type { AcmeRules } from "./certificates/authority.js";
 import { Certificates } from "./certificates/certificates.js";
 import { type ClassicNetwork, DirectNetwork, type MachineNetwork } from "./classic/network.js";
 import { ClassicServers } from "./classic/servers.js";
@@ -12,7 +13,7 @@ import { Exit, type ExitRules, isExitPath } from "./exit/exit.js";
 import { ExitNetwork } from "./exit/exit-network.js";
 import type { Standing } from "./gateway/admission.js";
 import { ClassicFront, type FrontRules } from "./gateway/classic-front.js";
-import { Gateway, type GatewayRules } from "./gateway/gateway.js";
+import { Gateway, type GatewayRules, type ServingRules } from "./gateway/gateway.js";
 import { Guest, INVITATION_PATH } from "./gateway/guest.js";
 import { Invited, type KeptInvited } from "./gateway/invited.js";
 import { Terminator } from "./gateway/terminator.js";
@@ -54,6 +55,8 @@ export interface FederationOptions {
   readonly keptInvited: KeptInvited;
   /** Invitations of gateways to this node. */
   readonly invitations: readonly string[];
+  /** Where certificates are got that come by ACME; undefined: none does. */
+  readonly acme?: AcmeRules | undefined;
   /** How classic servers come to this node by gateways; undefined: not at all. */
   readonly front?: FrontRules | undefined;
   /** Told of each use of exit and gateway, once it is over. */
@@ -180,10 +183,22 @@ export class Federation {
     reachability.onBack = (server) => wakeUps.handleBack(server);
     this.#reachability = reachability;
     this.#wakeUps = wakeUps;
-    const { front, gateway, invitations, warn } = options;
+    const { front, gateway, invitations, acme, caFiles: files, warn } = options;
     const gateways = front?.gateways ?? new Set<string>();
-    this.#certificates = new Certificates({ name, front, gateway, stats, timers, wallMs: Date.now, warn });
-    const { own: certificate } = this.#certificates;
+    this.#certificates = new Certificates({
+      name,
+      front,
+      gateway,
+      acme,
+      files,
+      authorities,
+      stats,
+      timers,
+      wallMs: Date.now,
+      random,
+      warn,
+    });
+    const { own: certificate, challenger } = this.#certificates;
     this.#inbound = new Inbound({
       name,
       homeserver: this.homeserver,
@@ -195,7 +210,7 @@ export class Federation {
       onFault,
     });
     this.#guest = new Guest({ invitations, overlay, stats, timers, random, warn });
-    this.#front = new ClassicFront({ name, gateways, certificate, inbound: this.#inbound, stats, timers });
+    this.#front = new ClassicFront({ name, gateways, certificate, challenger, inbound: this.#inbound, stats, timers });
     this.#outbound = new Outbound({
       name,
       servers: this.#servers,
@@ -249,6 +264,7 @@ export class Federation {
   handleConnected(): void {
     this.#reachability.handleConnected();
     this.#guest.handleConnected();
+    this.#certificates.handleConnected();
     if (this.homeserver !== undefined) this.#wakeUps.handleConnected();
   }
 
@@ -291,7 +307,7 @@ export class Federation {
   }
 
   /** The same of a gateway, but for its domain and addresses. A node that is none stays none. */
-  setGatewayRules(rules: GatewayRules): void {
+  setGatewayRules(rules: ServingRules): void {
     this.#gateway?.setRules(rules);
   }
 

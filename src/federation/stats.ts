@@ -37,6 +37,11 @@ export interface FederationStats {
   gatewayRequests: number;
   /** Times that a certificate that classic servers are shown could not be read again. */
   certificateFailures: number;
+  /** Certificates asked of an authority, those got and those not; and times that the command that changes the DNS failed. */
+  acmeOrders: number;
+  acmeCertificates: number;
+  acmeFailures: number;
+  hookFailures: number;
   readonly gatewayErrors: Record<FederationCode, number>;
   /** Nodes that this gateway took by invitation, and times that a gateway did not take this node's. */
   invitationsAccepted: number;
@@ -101,6 +106,10 @@ export function newFederationStats(): FederationStats {
     ledgerEvictions: 0,
     gatewayRequests: 0,
     certificateFailures: 0,
+    acmeOrders: 0,
+    acmeCertificates: 0,
+    acmeFailures: 0,
+    hookFailures: 0,
     gatewayErrors: none(),
     connectionsRefused: 0,
     tlsFailures: 0,

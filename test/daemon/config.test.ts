@@ -59,17 +59,28 @@ t.test("a certificate needs its key, and a gateway or a node that it is for some
   const gateway = (text: string) => faults(`gateway: {domain: gw.example, allow: [${HEX}], ${text}}`);
   const gateways = (text: string) => faults(`gateways: {nodes: [${HEX}], ${text}}`);
   const files = "certificate: /c.pem, key: /k.pem";
+  t.same(gateways(files), []);
   for (const of of [gateway, gateways]) {
-    t.same(of(files), []);
     t.match(of("certificate: /c.pem")[0], /certificate.*expected `key` beside it/);
     t.match(of("key: /k.pem")[0], /key.*expected `certificate` beside it/);
   }
-  t.match(gateway("terminate: true")[0], /terminate.*expected `certificate` and `key` beside it/);
-  t.same(gateway(`terminate: true, ${files}`), []);
-  t.same(gateways("terminate: true"), []);
-  for (const text of ["terminate: false", `terminate: true, ${files}`]) {
-    t.match(gateways(text)[0], /terminate.*expected either `certificate` and `key` or `terminate: true`/);
+  t.match(gateway("terminate: true")[0], /terminate.*expected `certificate` and `key` beside it, or `acme\.hook`/);
+  t.match(
+    gateways("terminate: false")[0],
+    /terminate.*expected `certificate` and `key` beside it, `terminate: true` or/,
+  );
+  t.match(gateways(`terminate: true, ${files}`)[0], /terminate.*expected no `certificate` beside it/);
+  const acme = (text: string) => `acme: {directory: 'https://ca.example/directory'${text}}`;
+  for (const text of [
+    `gateway: {domain: gw.example, terminate: true, ${files}}`,
+    `gateways: {nodes: [${HEX}], terminate: true}`,
+    `gateways: {nodes: [${HEX}]}\n${acme("")}`,
+    `gateway: {domain: gw.example, terminate: true}\n${acme(", hook: /bin/hook, email: a@example.org")}`,
+  ]) {
+    t.same(faults(text), []);
   }
+  t.match(faults(`gateway: {domain: gw.example, terminate: true}\n${acme("")}`)[0], /or `acme\.hook`/);
+  t.match(faults("acme: {directory: 'http://ca.example'}")[0], /expected a URL like https:/);
 });
 
 t.test("an empty file, and keys with nothing after them, give the defaults", async (t) => {

@@ -1,23 +1,14 @@
-import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { installOnce, run, type Tell } from "./install.js";
+import { goInstall, whyNoGo } from "./go.js";
+import { installOnce, type Tell } from "./install.js";
 
 /** What the tests run. */
 export const DENDRITE_VERSION = "0.13.8";
 const PACKAGE = "github.com/matrix-org/dendrite/cmd/dendrite";
-const OLDEST_GO = [1, 21] as const;
 
 /** Why Dendrite cannot be built here, in a sentence that says what to do; undefined where it can. */
 export function whyNoDendrite(): string | undefined {
-  let version: string;
-  try {
-    version = execFileSync("go", ["env", "GOVERSION"], { stdio: ["ignore", "pipe", "ignore"], encoding: "utf8" });
-  } catch {
-    return "Dendrite needs Go 1.21 or newer, and there is no program `go`: install it";
-  }
-  const [, major = 0, minor = 0] = /^go(\d+)\.(\d+)/.exec(version)?.map(Number) ?? [];
-  if (major > OLDEST_GO[0] || (major === OLDEST_GO[0] && minor >= OLDEST_GO[1])) return undefined;
-  return `Dendrite needs Go 1.21 or newer, and go is ${version.trim()}: install a newer one`;
+  return whyNoGo("Dendrite", [1, 21]);
 }
 
 /**
@@ -27,14 +18,8 @@ export function whyNoDendrite(): string | undefined {
 export async function installDendrite(tell: Tell): Promise<string> {
   const why = whyNoDendrite();
   if (why !== undefined) throw new Error(why);
-  const folder = await installOnce(`dendrite-${DENDRITE_VERSION}`, tell, async (folder) => {
-    await run("go", ["install", `${PACKAGE}@v${DENDRITE_VERSION}`], {
-      env: { GOBIN: folder },
-      onLine: (line) => {
-        const [, module] = /^go: downloading (\S+)/.exec(line) ?? [];
-        if (module !== undefined) tell(`  ${module}`);
-      },
-    });
-  });
+  const folder = await installOnce(`dendrite-${DENDRITE_VERSION}`, tell, (folder) =>
+    goInstall(folder, `${PACKAGE}@v${DENDRITE_VERSION}`, tell),
+  );
   return join(folder, "dendrite");
 }

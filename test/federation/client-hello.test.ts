@@ -26,7 +26,8 @@ const record = (content: Buffer, kind = 22) => Buffer.concat([Buffer.from([kind,
 t.test("the server's name is read from what real clients send, whole, in ten pieces or one by one", async (t) => {
   for (const options of [{}, { maxVersion: "TLSv1.2" }, { ALPNProtocols: ["h2", "http/1.1"] }] as const) {
     const bytes = await clientHello({ servername: "Matrix.example", ...options });
-    t.same(readClientHello(bytes), { serverName: "matrix.example" });
+    const protocols = "ALPNProtocols" in options ? options.ALPNProtocols : [];
+    t.same(readClientHello(bytes), { serverName: "matrix.example", protocols });
     for (const pieces of [10, bytes.length]) {
       const stream = new PassThrough();
       const awaited = awaitClientHello(stream, new VirtualTimers());
@@ -36,11 +37,11 @@ t.test("the server's name is read from what real clients send, whole, in ten pie
         stream.write(bytes.subarray(at, at + sizeBytes));
         await new Promise((resolve) => setImmediate(resolve));
       }
-      t.same(await awaited, { serverName: "matrix.example" });
+      t.same(await awaited, { serverName: "matrix.example", protocols });
       t.same(stream.read(), bytes, "nothing is lost");
     }
   }
-  t.same(readClientHello(await clientHello({})), { serverName: undefined });
+  t.same(readClientHello(await clientHello({})), { serverName: undefined, protocols: [] });
 });
 
 t.test("a message in several records is one", async (t) => {
@@ -48,7 +49,7 @@ t.test("a message in several records is one", async (t) => {
   const records = Array.from({ length: Math.ceil(whole.length / 7) }, (_, i) =>
     record(whole.subarray(i * 7, i * 7 + 7)),
   );
-  t.same(readClientHello(Buffer.concat(records)), { serverName: "a.example" });
+  t.same(readClientHello(Buffer.concat(records)), { serverName: "a.example", protocols: [] });
   t.equal(readClientHello(Buffer.concat(records.slice(0, -1))), "more");
 });
 
@@ -70,11 +71,15 @@ t.test("what is no such message, or one that can be read in two ways, is none", 
     "no name": record(message(body(extension(0, serverName(""))))),
     "a name with a NUL": record(message(body(extension(0, serverName("a.example\0.b"))))),
     "a name with a dot at its end": record(message(body(extension(0, serverName("a.example."))))),
+    "no protocol": record(message(body(extension(16, block(2, Buffer.alloc(0)))))),
+    "a protocol without a name": record(message(body(extension(16, block(2, block(1, Buffer.alloc(0))))))),
+    "protocols cut short": record(message(body(extension(16, block(2, Buffer.from([3, 104])))))),
+    "bytes behind the protocols": record(message(body(extension(16, Buffer.from([0, 2, 1, 104, 0]))))),
     "an extension cut short": record(message(body(good).subarray(0, -1))),
     "bytes behind it": record(message(Buffer.concat([body(good), Buffer.alloc(1)]))),
   };
   for (const [what, bytes] of Object.entries(none)) t.equal(readClientHello(bytes), undefined, what);
-  t.same(readClientHello(record(message(body()))), { serverName: undefined });
+  t.same(readClientHello(record(message(body()))), { serverName: undefined, protocols: [] });
 });
 
 t.test("any bytes are read without a throw, and no more of them than the bound is waited for", async (t) => {

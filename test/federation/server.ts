@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo } from "node:net";
 import type { Test } from "tap";
 import { Clock } from "../../src/driver/clock.js";
+import type { AcmeRules } from "../../src/federation/certificates/authority.js";
 import type { MachineNetwork } from "../../src/federation/classic/network.js";
 import { CLOSED, type ExitRules } from "../../src/federation/exit/exit.js";
 import { type ClassicWay, Federation } from "../../src/federation/federation.js";
@@ -57,12 +58,14 @@ interface Options {
   readonly machine?: MachineNetwork;
   readonly authorities?: readonly string[];
   readonly gateway?: GatewayRules;
+  readonly acme?: AcmeRules;
   readonly seed?: Uint8Array;
   readonly invitations?: readonly string[];
   readonly invited?: InvitedState;
   /** Made for the node's name. */
   readonly front?: (name: string) => Promise<FrontRules>;
-  /** What the node kept from its last run. */
+  /** What the node kept from its last run: files by name, and wake-ups. */
+  readonly kept?: Map<string, string>;
   readonly wakeUps?: WakeUpState;
 }
 
@@ -78,7 +81,9 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     machine,
     authorities,
     gateway,
+    acme,
     front,
+    kept = new Map<string, string>(),
     seed: given,
   } = options;
   const { invitations = [], invited = { invitations: [], nodes: [] } } = options;
@@ -99,7 +104,6 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   });
   await new Promise<void>((resolve) => homeserver.listen(0, "127.0.0.1", resolve));
   t.teardown(() => homeserver.close().closeAllConnections());
-  const kept = new Map<string, string>();
   const keyFolder = tempFolder(t);
   const federation = await Federation.start({
     name,
@@ -123,6 +127,7 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
       written: async () => {},
     },
     invitations,
+    acme,
     front: await front?.(name),
     keyFolder,
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },

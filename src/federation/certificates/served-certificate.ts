@@ -16,8 +16,11 @@ export interface CertifiedKey {
   readonly key: string;
 }
 
-/** Reads a certificate, which may have been renewed. Rejects where it cannot be read or used. */
-export type ReadCertificate = () => Promise<CertifiedKey>;
+/** Reads a certificate, which may have been renewed. Rejects where it cannot be read or used; undefined where none is there yet. */
+export type ReadCertificate = () => Promise<CertifiedKey | undefined>;
+
+/** Where one comes from: it is kept elsewhere, or got by ACME. */
+export type CertificateSource = (() => Promise<CertifiedKey>) | "acme";
 
 export interface ServedOptions {
   /** For whom it is: a server name, or `*.` and a domain. */
@@ -56,10 +59,17 @@ export class ServedCertificate {
     this.#cancel();
   }
 
-  /** What TLS shows. */
-  async context(): Promise<SecureContext> {
-    if (this.#options.timers.nowMs() - this.#readMs >= CERTIFICATE_KEPT_MS) await this.#renew();
-    return this.#context!;
+  /** What TLS shows; undefined where none is there yet. */
+  async context(): Promise<SecureContext | undefined> {
+    if (this.#options.timers.nowMs() - this.#readMs >= CERTIFICATE_KEPT_MS) await this.renew();
+    return this.#context;
+  }
+
+  /** Reads it again. One that cannot be read or used, as it is being written, leaves the old one in place. */
+  async renew(): Promise<void> {
+    await this.#read().catch(() => {
+      this.#options.stats.certificateFailures++;
+    });
   }
 
   /** Days until its end, negative after it; undefined before it was read. */
@@ -70,29 +80,25 @@ export class ServedCertificate {
   async #read(): Promise<void> {
     const { read, timers } = this.#options;
     this.#readMs = timers.nowMs();
-    const { certificate, key } = await read();
+    const certified = await read();
+    if (certified === undefined) return;
+    const { certificate, key } = certified;
     const { validFrom, validTo } = new X509Certificate(certificate);
     this.#context = createSecureContext({ cert: certificate, key, minVersion: "TLSv1.2" });
     [this.#fromMs, this.#toMs] = [Date.parse(validFrom), Date.parse(validTo)];
     this.#warnOfEnd();
   }
 
-  /** One that cannot be read or used, as it is being written, leaves the old one in place. */
-  async #renew(): Promise<void> {
-    await this.#read().catch(() => {
-      this.#options.stats.certificateFailures++;
-    });
-  }
-
   #watch(): void {
     this.#cancel = this.#options.timers.after(CERTIFICATE_WATCH_MS, () => {
       this.#watch();
-      void this.#renew().then(() => this.#warnOfEnd());
+      void this.renew().then(() => this.#warnOfEnd());
     });
   }
 
   #warnOfEnd(): void {
     const { name, timers, wallMs, warn } = this.#options;
+    if (this.#context === undefined) return;
     const leftMs = this.#toMs - wallMs();
     const lifeMs = this.#toMs - this.#fromMs;
     const isGood = leftMs > Math.min(CERTIFICATE_SOON_DAYS * DAY_MS, lifeMs / CERTIFICATE_SOON_PART);

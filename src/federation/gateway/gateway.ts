@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { isServerName, nameToKey } from "../../wire/name.js";
 import { awaitBeginning } from "../beginning.js";
-import type { ReadCertificate } from "../certificates/served-certificate.js";
+import type { CertificateSource } from "../certificates/served-certificate.js";
 import { readingOfHello } from "../client-hello.js";
 import { CLIENT_HELLO_TIMEOUT_MS } from "../config.js";
 import { FEDERATION_CODES, FederationError, federationErrorOf } from "../errors.js";
@@ -30,8 +30,11 @@ export interface GatewayRules extends AdmissionRules {
   /** Addresses of fronts, as `plainAddress` gives them: what comes from there begins with a PROXY header, and nothing else does. */
   readonly fronts: ReadonlySet<string>;
   /** The certificate for all names below the domain, with which TLS ends here for the nodes that want it; undefined: for none. */
-  readonly terminate?: ReadCertificate | undefined;
+  readonly terminate?: CertificateSource | undefined;
 }
+
+/** Those that may change while it runs. */
+export type ServingRules = Omit<GatewayRules, "domain" | "listen" | "terminate">;
 
 export interface GatewayOptions {
   readonly rules: GatewayRules;
@@ -87,10 +90,10 @@ export class Gateway {
     return this.#servers.map((server, i) => addressOf(server, this.#options.rules.listen[i]!));
   }
 
-  /** Goes by other rules from now on, but for domain and addresses, and cuts the connections that they forbid. */
-  setRules(rules: GatewayRules): void {
-    const { domain, listen } = this.#rules;
-    this.#rules = { ...rules, domain, listen };
+  /** Goes by other rules from now on, and cuts the connections that they forbid. */
+  setRules(rules: ServingRules): void {
+    const { domain, listen, terminate } = this.#rules;
+    this.#rules = { ...rules, domain, listen, terminate };
     this.#admission.rules = rules;
     this.#uses.cut(({ key }) => this.#admission.standing(key) === undefined);
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { nameToKey } from "../../wire/name.js";
 import type { ServedCertificate } from "../certificates/served-certificate.js";
-import { federationErrorOf } from "../errors.js";
+import { FederationError, federationErrorOf } from "../errors.js";
 import { exchange } from "../exchange.js";
 import { headerValues, passRequestHeaders, passResponseHeaders } from "../headers.js";
 import { http1Question } from "../http1.js";
@@ -42,6 +42,7 @@ export class Terminator {
    */
   async serve(socket: Socket, name: string, mayPass: (sizeBytes: number) => boolean): Promise<void> {
     const secureContext = await this.#options.certificate.context();
+    if (secureContext === undefined) throw new FederationError("PINYON_CERTIFICATE");
     if (socket.destroyed) return;
     let countedBytes = 0;
     const count = () => {

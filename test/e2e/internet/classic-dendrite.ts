@@ -6,19 +6,14 @@ import { defaultConfig } from "../../../src/daemon/config.js";
 import { newDendrite } from "../../../src/homeserver/dendrite-new.js";
 import { DENDRITE_FOR_TESTS, type DendriteOptions } from "../dendrite.js";
 import { Homeserver, type Start } from "../homeserver.js";
-
-/** Files of its certificate, with those of its authorities, and of the certificate's key, in PEM. */
-interface Tls {
-  readonly certificate: string;
-  readonly key: string;
-}
+import type { CertificateFiles } from "./small-internet.js";
 
 /** A Dendrite of the classic federation, which ends TLS itself. */
 export class ClassicDendrite extends Homeserver {
   readonly #command: readonly string[];
 
   /** `folder` is there and empty. */
-  constructor(options: DendriteOptions, tls: Tls) {
+  constructor(options: DendriteOptions, tls: CertificateFiles) {
     super(options);
     const { folder, name, program, port } = options;
     const node = { folder, configFile: "", config: defaultConfig(), name, seed: randomBytes(32) };

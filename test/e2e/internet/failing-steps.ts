@@ -7,7 +7,7 @@ import type { Network } from "./hosts.js";
 import type { GatewayHost, MixedStage } from "./mixed-stage.js";
 import { eachCrossing, messagesOfAll, ROOM_VERSION, sendTexts } from "./mixed-steps.js";
 
-const MISSED = 60;
+const MISSED = 30;
 /** A Synapse of the classic federation asks again after 4 s, 16 s and then each minute, somewhat more or less. */
 const RETRY_MS = 120_000;
 /** State of a room, as large as that of some thousand members. */
@@ -33,6 +33,7 @@ export function failingSteps({ cutMs }: { cutMs: number }): readonly Step<MixedS
     },
     { title: "an exit killed in mid-join, from the overlay's side", run: (stage) => killedInMidJoin(stage, "lan") },
     { title: "one gateway gone, the other takes over, and back", run: takeOver },
+    { title: "HAProxy before both gateways, one of them killed", run: behindHaproxy },
   ];
 }
 
@@ -144,4 +145,24 @@ async function takeOver(stage: MixedStage): Promise<Finding> {
     await started(gone!);
   }
   return { text: texts.join("; "), figures: {} };
+}
+
+/** The DNS leads to HAProxy alone, which passes every connection to a gateway that is alive. */
+async function behindHaproxy(stage: MixedStage): Promise<Finding> {
+  const { front, gateways } = stage;
+  await stage.leadTo(front);
+  // Connections that classic servers have with the gateways end.
+  for (const gateway of gateways) {
+    await gateway.node.end("SIGTERM");
+    await started(gateway);
+  }
+  const before = front.sentBytes("internet");
+  const first = await messagesOfAll(stage, 5, RETRY_MS);
+  const passedBytes = front.sentBytes("internet") - before;
+  must(passedBytes > 20_000, `HAProxy passed ${passedBytes} bytes`);
+  await gateways[0].node.end("SIGKILL");
+  const second = await messagesOfAll(stage, 5, RETRY_MS);
+  await started(gateways[0]);
+  await stage.leadTo(...gateways.map(({ host }) => host));
+  return { text: `${first.text}; without G1: ${second.text}`, figures: { passedBytes } };
 }

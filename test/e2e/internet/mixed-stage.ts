@@ -3,7 +3,10 @@ import type { Homeserver } from "../homeserver.js";
 import type { MatrixClient } from "../matrix-client.js";
 import type { MeshNode } from "../mesh.js";
 import { Scene } from "../stage.js";
+import type { ClassicHomeservers } from "./classic-side.js";
 import type { Host } from "./hosts.js";
+import { EVERY_NODE, type OverlaySide } from "./overlay-side.js";
+import type { SmallInternet } from "./small-internet.js";
 
 /** A gateway, which is an exit as well, and its machine. */
 export interface GatewayHost {
@@ -18,28 +21,35 @@ export interface Party {
   readonly bob: MatrixClient;
 }
 
-interface MixedParts {
-  readonly overlay: readonly [Homeserver, Homeserver];
-  readonly classic: readonly [synapse: Homeserver, dendrite: Homeserver];
-  readonly gateways: readonly [GatewayHost, GatewayHost];
-}
-
 /** Homeservers of the overlay and of the classic federation, gateways between them, and what the steps before have made there. */
 export class MixedStage {
   /** Stands in every text that is sent. */
   readonly marker = `pinyon-${randomBytes(8).toString("hex")}`;
   readonly overlay: readonly [Homeserver, Homeserver];
-  readonly classic: readonly [Homeserver, Homeserver];
   readonly gateways: readonly [GatewayHost, GatewayHost];
+  /** Where HAProxy stands before both gateways. */
+  readonly front: Host;
   /** Empty before there are accounts. */
   parties: readonly Party[] = [];
   /** All parties' Bobs, and the first one's Alice, are in this room. */
   roomId = "";
 
-  constructor({ overlay, classic, gateways }: MixedParts) {
-    this.overlay = overlay;
-    this.classic = classic;
+  constructor(
+    private readonly internet: SmallInternet,
+    { homeservers, gateways, front }: OverlaySide,
+    readonly classic: ClassicHomeservers,
+  ) {
+    this.overlay = homeservers;
     this.gateways = gateways;
+    this.front = front;
+  }
+
+  /** Has the DNS lead classic servers to these machines. */
+  async leadTo(...hosts: readonly Host[]): Promise<void> {
+    await this.internet.dns.setAddresses(
+      EVERY_NODE,
+      hosts.map((host) => host.address("internet")),
+    );
   }
 
   get homeservers(): readonly Homeserver[] {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { DebianPrograms } from "./debian-programs.js";
 import type { Host } from "./hosts.js";
 import { Service } from "./service.js";
+import type { CertificateFiles } from "./small-internet.js";
 
 /** nginx on a host, with these sections beside what every one has. `isUp` is asked until it serves. */
 export function nginx(
@@ -37,11 +38,6 @@ interface HomeserverNames {
   readonly host: string;
 }
 
-interface TlsFiles {
-  readonly certificate: string;
-  readonly key: string;
-}
-
 /**
  * The reverse proxy of a Synapse, as Synapse's documentation has it: TLS at the port of HTTPS, with well-known at the server's own name.
  * Clients of the tests come by plain HTTP.
@@ -51,7 +47,7 @@ export function homeserverFront(
   programs: DebianPrograms,
   folder: string,
   { name, host: delegate }: HomeserverNames,
-  { certificate, key }: TlsFiles,
+  { certificate, key }: CertificateFiles,
 ): Service {
   const tls = `listen 443 ssl; ssl_certificate ${certificate}; ssl_certificate_key ${key};`;
   const proxy = `location / {
@@ -81,7 +77,7 @@ export function homeserverFront(
   return nginx(host, programs, folder, sections, async () => host.listensOn(443));
 }
 
-/** What passes every connection on these ports to the first of these servers that takes it, as it is. */
+/** What passes every connection on these ports to the first of these gateways that takes it, and says whose it is. */
 export function streamFront(
   host: Host,
   programs: DebianPrograms,
@@ -94,7 +90,7 @@ export function streamFront(
   upstream gateways {
     server ${first};
 ${others.map((each) => `    server ${each} backup;\n`).join("")}  }
-  server { ${listens} proxy_pass gateways; proxy_connect_timeout 5s; proxy_timeout 660s; }
+  server { ${listens} proxy_pass gateways; proxy_protocol on; proxy_connect_timeout 5s; proxy_timeout 11m; }
 }
 `;
   return nginx(host, programs, folder, sections, async () => host.listensOn(ports[0]!));

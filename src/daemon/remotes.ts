@@ -39,6 +39,9 @@ export class Remotes implements FederationOverlay {
     const node: RemoteNode = {
       key: session.remoteKey,
       name: peer.remoteName,
+      get stated() {
+        return peer.stated;
+      },
       request: (headers, options) => peer.request(headers, options),
       silenceMs: () => peer.silenceMs(),
       giveUp: () => peer.giveUp(),

@@ -35,6 +35,8 @@ export interface HttpPeerOptions {
 export class HttpPeer {
   /** The server name that the other node stated; rejects with an `OverlayError` where the session ends without one. */
   readonly remoteName: Promise<string>;
+  /** That name, once it was stated. */
+  stated: string | undefined;
   /** Requests that were not made because `REQUESTS_OPEN_MAX` were open. */
   requestsRefused = 0;
 
@@ -44,7 +46,6 @@ export class HttpPeer {
   /** Requests that are not closed. */
   #open = 0;
   #cancelPing: (() => void) | undefined;
-  #stated: string | undefined;
   #handleStated!: (name: string) => void;
 
   constructor(session: OverlaySession, { name, handler, timers }: HttpPeerOptions) {
@@ -127,10 +128,10 @@ export class HttpPeer {
       const record = decodeNameRecord(seen, this.#session.remoteKey);
       if (record === undefined) return undefined;
       if (record instanceof OverlayError) return this.#refuse(record);
-      if (this.#stated !== undefined && record.name !== this.#stated) {
-        return this.#refuse(new OverlayError("PINYON_NAME_MISMATCH", `${record.name}, after ${this.#stated}`));
+      if (this.stated !== undefined && record.name !== this.stated) {
+        return this.#refuse(new OverlayError("PINYON_NAME_MISMATCH", `${record.name}, after ${this.stated}`));
       }
-      this.#stated = record.name;
+      this.stated = record.name;
       this.#handleStated(record.name);
       return seen.subarray(record.sizeBytes);
     };

@@ -26,6 +26,9 @@ export const SIGNATURES_MAX = 4;
 /** Bytes of a key response, of a question for several, and of their answer: these bodies alone are held whole. */
 export const KEY_BODY_BYTES_MAX = 256 * 1024;
 
+/** Bytes of a body that is passed in one piece where all of it came with its head: a transaction of 50 events may have more. */
+export const WHOLE_BODY_BYTES_MAX = 16 * 1024;
+
 /** Time to the head of an answer, in ms: a homeserver may take ten minutes for the state of a large room, and says nothing meanwhile. */
 export const HEAD_TIMEOUT_MS = 660_000;
 /** Time without a byte of a body either way, in ms. */

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Readable, Writable } from "node:stream";
-import { EXCHANGE_TIMEOUT_MS, HEAD_TIMEOUT_MS, IDLE_TIMEOUT_MS } from "./config.js";
+import { EXCHANGE_TIMEOUT_MS, HEAD_TIMEOUT_MS, IDLE_TIMEOUT_MS, WHOLE_BODY_BYTES_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import type { Timers } from "./overlay.js";
 
@@ -16,6 +16,8 @@ export interface RequestHead {
 /** A request that came in: who asks waits for one answer. */
 export interface Question {
   readonly hasBody: boolean;
+  /** The length of the body as its head states it; NaN where it does not. */
+  readonly bodyBytes: number;
   readonly body: Readable;
   /** Begins the answer; what it gives takes the answer's body. Nothing where who asked is gone. */
   answer(status: number, headers: OutgoingHttpHeaders): Writable;
@@ -62,11 +64,8 @@ export async function exchange(
     const answer = await Promise.race([passage.answer, end]);
     if (typeof answer === "boolean") throw new FederationError("PINYON_BODY_BROKEN");
     limit.handleHead();
-    const taken = wholeBody(answer.body);
-    answer.body.on("data", () => limit.touch()).once("end", () => letGo(question, passage));
-    answer.body.pipe(question.answer(answer.status, passHeaders(answer.rawHeaders)));
-    const isWhole = await Promise.race([end, taken.then(() => end)]);
-    if (!isWhole) throw new FederationError("PINYON_BODY_BROKEN");
+    if (!(await giveAnswer(question, passage, answer, passHeaders(answer.rawHeaders), limit, end)))
+      throw new FederationError("PINYON_BODY_BROKEN");
     letGo(question, passage);
     return answer.status;
   } catch (thrown) {
@@ -76,6 +75,27 @@ export async function exchange(
   } finally {
     limit.end();
   }
+}
+
+/** Resolves as `end` does once who asked was given all, and rejects where that cannot be. */
+async function giveAnswer(
+  question: Question,
+  passage: Passage,
+  { status, body }: Answer,
+  headers: OutgoingHttpHeaders,
+  limit: ExchangeLimit,
+  end: Promise<boolean>,
+): Promise<boolean> {
+  const whole = takeWhole(body, Number(headers["content-length"]));
+  if (whole !== undefined) {
+    letGo(question, passage);
+    question.answer(status, headers).end(whole);
+    return end;
+  }
+  const taken = wholeBody(body);
+  body.on("data", () => limit.touch()).once("end", () => letGo(question, passage));
+  body.pipe(question.answer(status, headers));
+  return Promise.race([end, taken.then(() => end)]);
 }
 
 /** What broke the body of a request or an answer off: an error of this folder, or the end of the connection that it came on. */
@@ -97,9 +117,15 @@ function letGo({ hasBody, body }: Question, passage: Passage): void {
 }
 
 /** Where nobody takes the rest any more, it is let go, so that who asked can read why. */
-function passBody({ hasBody, body }: Question, passage: Passage, limit: ExchangeLimit): void {
+function passBody({ hasBody, bodyBytes, body }: Question, passage: Passage, limit: ExchangeLimit): void {
   if (!hasBody) {
     passage.body.end();
+    limit.handleAsked();
+    return;
+  }
+  const whole = takeWhole(body, bodyBytes);
+  if (whole !== undefined) {
+    passage.body.end(whole);
     limit.handleAsked();
     return;
   }
@@ -113,6 +139,18 @@ function passBody({ hasBody, body }: Question, passage: Passage, limit: Exchange
     body.unpipe(passage.body);
     body.resume();
   });
+}
+
+/**
+ * Takes a short body all of which is here, as that of most requests and answers is when its head is looked at: `sizeBytes` is what the head
+ * states. What is passed in one piece needs none of the machinery of streams. Undefined, and nothing taken, for every other body.
+ */
+function takeWhole(body: Readable, sizeBytes: number): Uint8Array | undefined {
+  if (sizeBytes > WHOLE_BODY_BYTES_MAX || sizeBytes === 0 || body.readableLength !== sizeBytes) return undefined;
+  const bytes: Uint8Array | null = body.read();
+  // Its end is still to be read.
+  body.resume();
+  return bytes ?? undefined;
 }
 
 /**
@@ -132,7 +170,10 @@ function wholeBody(body: Readable): Promise<void> {
   return whole;
 }
 
-/** The limits of time of one exchange. Each byte is a note of the time, not a timer. */
+/**
+ * The limits of time of one exchange, with one timer for all of them: what happens is a note of the time, and the timer looks at the notes. It
+ * is set to the shortest limit, so none is met late.
+ */
 class ExchangeLimit {
   /** Rejects when one is met. */
   readonly expired: Promise<never>;
@@ -179,12 +220,11 @@ class ExchangeLimit {
     if (this.#isOver) return;
     this.#waitMs = waitMs;
     this.touch();
-    this.#cancel();
-    this.#arm();
   }
 
   #arm(): void {
-    this.#cancel = this.#timers.after(this.#dueMs() - this.#timers.nowMs(), () => {
+    const leftMs = Math.min(this.#dueMs() - this.#timers.nowMs(), IDLE_TIMEOUT_MS);
+    this.#cancel = this.#timers.after(leftMs, () => {
       if (this.#timers.nowMs() < this.#dueMs()) this.#arm();
       else this.#expire(new FederationError("PINYON_TIMEOUT"));
     });

@@ -50,8 +50,8 @@ const HTTP1_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 const FIELD_NAME = /^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** No control characters but the tab: not NUL, nor CR and LF, with which a folded line or another field would begin. */
-const FIELD_VALUE = /^[\t\P{Cc}\x80-\x9f]*$/u;
+/** All control characters but the tab: NUL, CR and LF, with which a folded line or another field would begin. */
+const CONTROL = /[^\t\x20-\x7e\x80-\uffff]/;
 const LENGTH = /^\d{1,15}$/;
 /** Bytes that a field takes beside its name and value: `: ` and the line's end. */
 const FIELD_EXTRA_BYTES = 4;
@@ -68,7 +68,12 @@ export function passResponseHeaders(rawHeaders: readonly string[]): OutgoingHttp
 
 /** Every value of a field, in the order received; `name` is in lower case. */
 export function headerValues(rawHeaders: readonly string[], name: string): string[] {
-  return [...fieldsOf(rawHeaders)].filter(([each]) => each === name).map(([, value]) => value);
+  const values: string[] = [];
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const each = rawHeaders[i]!;
+    if (each.length === name.length && each.toLowerCase() === name) values.push(rawHeaders[i + 1]!);
+  }
+  return values;
 }
 
 /**
@@ -79,16 +84,21 @@ export function checkRawHeaders(rawHeaders: readonly string[]): void {
   if (rawHeaders.length > 2 * HEAD_FIELDS_MAX) throw refusal(`more than ${HEAD_FIELDS_MAX} fields`, TOO_LARGE);
   const seen = new Map<string, string>();
   let sizeBytes = 0;
-  for (const [name, value] of fieldsOf(rawHeaders)) {
+  let ofHttp1: string | undefined;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
+    const value = rawHeaders[i + 1]!;
     sizeBytes += name.length + value.length + FIELD_EXTRA_BYTES;
     if (sizeBytes > HEAD_BYTES_MAX) throw refusal(`more than ${HEAD_BYTES_MAX} bytes`, TOO_LARGE);
     if (!FIELD_NAME.test(name)) throw refusal("a malformed name");
-    if (!FIELD_VALUE.test(value)) throw refusal(`a control character in ${name}`);
-    if (seen.has(name) && (ONCE.has(name) || name.startsWith(":"))) throw refusal(`${name} twice`);
+    if (CONTROL.test(value)) throw refusal(`a control character in ${name}`);
+    if (HTTP1_FIELDS.has(name)) ofHttp1 = name;
+    if (!ONCE.has(name) && !name.startsWith(":")) continue;
+    if (seen.has(name)) throw refusal(`${name} twice`);
     seen.set(name, value);
   }
   checkFraming(seen);
-  if (seen.has(":method") || seen.has(":status")) checkHttp2(seen);
+  if (seen.has(":method") || seen.has(":status")) checkHttp2(seen, ofHttp1);
 }
 
 /** The end of the body must be where every reader finds it. */
@@ -101,29 +111,26 @@ function checkFraming(fields: ReadonlyMap<string, string>): void {
   if (coding.toLowerCase() !== "chunked") throw refusal("a transfer-encoding other than chunked");
 }
 
-function checkHttp2(fields: ReadonlyMap<string, string>): void {
-  for (const name of fields.keys()) if (HTTP1_FIELDS.has(name)) throw refusal(`${name} in HTTP/2`);
+function checkHttp2(fields: ReadonlyMap<string, string>, ofHttp1: string | undefined): void {
+  if (ofHttp1 !== undefined) throw refusal(`${ofHttp1} in HTTP/2`);
   const host = fields.get("host");
   if (host !== undefined && host !== fields.get(":authority")) throw refusal("a host that is not the authority");
 }
 
 function pass(rawHeaders: readonly string[], allowed: ReadonlySet<string>): OutgoingHttpHeaders {
   const hopByHop = new Set<string>();
-  for (const [name, value] of fieldsOf(rawHeaders)) {
-    if (name !== "connection") continue;
+  for (const value of headerValues(rawHeaders, "connection")) {
     for (const option of value.split(",")) hopByHop.add(option.trim().toLowerCase());
   }
   const passed: Record<string, string> = {};
-  for (const [name, value] of fieldsOf(rawHeaders)) {
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!.toLowerCase();
     if (!allowed.has(name) || hopByHop.has(name)) continue;
     // Several fields of one name are one list (RFC 9110, section 5.3).
+    const value = rawHeaders[i + 1]!;
     passed[name] = passed[name] === undefined ? value : `${passed[name]}, ${value}`;
   }
   return passed;
-}
-
-function* fieldsOf(rawHeaders: readonly string[]): Generator<readonly [name: string, value: string]> {
-  for (let i = 0; i + 1 < rawHeaders.length; i += 2) yield [rawHeaders[i]!.toLowerCase(), rawHeaders[i + 1]!];
 }
 
 /** "Request Header Fields Too Large" (RFC 6585, section 5). */

@@ -18,6 +18,7 @@ export function http1Question(incoming: IncomingMessage, response: ServerRespons
   response.on("error", () => {});
   return {
     hasBody: hasBody(headers),
+    bodyBytes: Number(headers["content-length"]),
     body: incoming,
     answer(status, answerHeaders) {
       endUnlessWhole(response);

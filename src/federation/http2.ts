@@ -10,13 +10,14 @@ import type { RemoteNode } from "./overlay.js";
 export const CODE_HEADER = "pinyon-code";
 
 /** A request that another node made. */
-export function http2Question(request: ServerHttp2Stream): Question {
+export function http2Question(request: ServerHttp2Stream, headers: IncomingHttpHeaders = {}): Question {
   return {
     hasBody: !request.endAfterHeaders,
+    bodyBytes: Number(headers["content-length"]),
     body: request,
-    answer(status, headers) {
+    answer(status, answerHeaders) {
       // Who asked may have given it up meanwhile, or the session ended.
-      if (!request.destroyed && !request.closed) request.respond({ ...headers, ":status": status });
+      if (!request.destroyed && !request.closed) request.respond({ ...answerHeaders, ":status": status });
       return request;
     },
     fail(error) {

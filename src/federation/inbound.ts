@@ -55,7 +55,7 @@ export class Inbound {
     rawHeaders: readonly string[],
   ): Promise<void> {
     const node = Buffer.from(remote.key).toString("hex");
-    const question = http2Question(request);
+    const question = http2Question(request, headers);
     await this.#serve(node, question, () => this.#check(remote, question, headers, rawHeaders));
   }
 

@@ -87,8 +87,8 @@ export class Outbound {
     requireParties(signatures, this.#options.name, destination);
     // Another node takes what is signed by a field of its own, a classic server where it always stands.
     const field = isClassic ? "authorization" : "x-matrix";
-    const signed = signatures.length === 0 ? {} : { [field]: signatures.map(formatXMatrix) };
-    const headers = { ...passRequestHeaders(rawHeaders), ...signed };
+    const headers = passRequestHeaders(rawHeaders);
+    if (signatures.length > 0) Object.assign(headers, { [field]: signatures.map(formatXMatrix) });
     const head = { method, path, headers, hasBody: question.hasBody };
     return { kind, destination, servers, isClassic, head, question };
   }

@@ -9,6 +9,8 @@ export interface RemoteNode {
   readonly key: Uint8Array;
   /** The server name that it stated, which is a name of its key; rejects where the session ended without one. */
   readonly name: Promise<string>;
+  /** That name, once it was stated. */
+  readonly stated: string | undefined;
   /**
    * Asks it, over HTTP/2. What it gives takes the request's body and emits `response`, then the answer's body; where either breaks off,
    * `error` comes in place of `end`; `close` comes always and last. It is given up by `destroy`. Throws an error with the code

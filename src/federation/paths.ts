@@ -22,7 +22,7 @@ export interface PathClass {
 export const WAKE_PATH = "/_pinyon/v1/wake";
 
 interface Rule extends PathClass {
-  readonly methods: string;
+  readonly methods: readonly string[];
   readonly path: RegExp;
   readonly isMedia?: true;
 }
@@ -33,21 +33,26 @@ interface Rule extends PathClass {
  * none, and Dendrite sends none.
  */
 const RULES: readonly Rule[] = [
-  { methods: "PUT", path: /^\/_matrix\/federation\/v1\/send\/[^/]+\/?$/, kind: "send", isSigned: true },
-  { methods: "GET", path: /^\/_matrix\/federation\/v1\/version$/, kind: "other", isSigned: false },
-  { methods: "GET PUT POST", path: /^\/_matrix\/federation\/(?:v[1-9]|unstable)\/./, kind: "other", isSigned: true },
-  { methods: "GET", path: /^\/_matrix\/key\/v2\/server(?:\/[^/]*)?$/, kind: "keys-of-server", isSigned: false },
-  { methods: "GET", path: /^\/_matrix\/key\/v2\/query\/[^/]+(?:\/[^/]*)?$/, kind: "keys-query", isSigned: false },
-  { methods: "POST", path: /^\/_matrix\/key\/v2\/query$/, kind: "keys-query", isSigned: false },
+  { methods: ["PUT"], path: /^\/_matrix\/federation\/v1\/send\/[^/]+\/?$/, kind: "send", isSigned: true },
+  { methods: ["GET"], path: /^\/_matrix\/federation\/v1\/version$/, kind: "other", isSigned: false },
   {
-    methods: "GET",
+    methods: ["GET", "PUT", "POST"],
+    path: /^\/_matrix\/federation\/(?:v[1-9]|unstable)\/./,
+    kind: "other",
+    isSigned: true,
+  },
+  { methods: ["GET"], path: /^\/_matrix\/key\/v2\/server(?:\/[^/]*)?$/, kind: "keys-of-server", isSigned: false },
+  { methods: ["GET"], path: /^\/_matrix\/key\/v2\/query\/[^/]+(?:\/[^/]*)?$/, kind: "keys-query", isSigned: false },
+  { methods: ["POST"], path: /^\/_matrix\/key\/v2\/query$/, kind: "keys-query", isSigned: false },
+  {
+    methods: ["GET"],
     path: /^\/_matrix\/media\/(?:r0|v1|v3)\/(?:download|thumbnail)\/[^/]+\/[^/]+(?:\/[^/]*)?$/,
     kind: "other",
     isSigned: false,
     isMedia: true,
   },
-  { methods: "GET", path: /^\/\.well-known\/matrix\/server$/, kind: "other", isSigned: false },
-  { methods: "POST", path: new RegExp(`^${WAKE_PATH}$`), kind: "wake", isSigned: false },
+  { methods: ["GET"], path: /^\/\.well-known\/matrix\/server$/, kind: "other", isSigned: false },
+  { methods: ["POST"], path: new RegExp(`^${WAKE_PATH}$`), kind: "wake", isSigned: false },
 ];
 
 /** Deepest encoding of a path that is looked through: an id of a user may hold a `%`. */
@@ -68,7 +73,7 @@ export function classify(method: string, path: string): PathClass {
   if (!PRINTABLE.test(path)) throw refusal("it has characters that no URI has");
   const rule = RULES.find((each) => each.path.test(bare));
   if (rule === undefined) throw refusal("it is not on the list");
-  if (!rule.methods.split(" ").includes(method)) throw refusal(`its methods are ${rule.methods}`);
+  if (!rule.methods.includes(method)) throw refusal(`its methods are ${rule.methods.join(" ")}`);
   if (!isFixed(bare)) throw refusal("it can be taken for another path");
   if (rule.isMedia && !isLocalMedia(query)) throw refusal("media pass only with allow_remote=false");
   return { isSigned: rule.isSigned, kind: rule.kind };

@@ -4,7 +4,7 @@ import { FederationError, federationErrorOf } from "./errors.js";
 import type { Passage, RequestHead } from "./exchange.js";
 import { headerValues } from "./headers.js";
 import { CODE_HEADER, http2Passage } from "./http2.js";
-import type { FederationOverlay, Timers } from "./overlay.js";
+import type { FederationOverlay, RemoteNode, Timers } from "./overlay.js";
 import type { Reachability } from "./reachability.js";
 import { within } from "./within.js";
 
@@ -48,13 +48,17 @@ export class Servers {
    */
   async #ask(name: string, head: RequestHead): Promise<Passage> {
     const remote = await this.overlay.connect(nameToKey(name)!);
-    const stated = await within(remote.name, NAME_TIMEOUT_MS, this.timers).catch((error: unknown) => {
+    const stated = remote.stated ?? (await this.#statedName(remote));
+    if (stated !== name) throw new FederationError("PINYON_DESTINATION", `the node that was reached is ${stated}`);
+    return http2Passage(remote, name, head);
+  }
+
+  async #statedName({ name }: RemoteNode): Promise<string> {
+    return within(name, NAME_TIMEOUT_MS, this.timers).catch((error: unknown) => {
       throw error instanceof FederationError
         ? new FederationError("PINYON_UNREACHABLE", "it does not state its name")
         : error;
     });
-    if (stated !== name) throw new FederationError("PINYON_DESTINATION", `the node that was reached is ${stated}`);
-    return http2Passage(remote, name, head);
   }
 
   /** A session may end between the moment it is given and its use; then nothing was sent, and a new one is as good. */

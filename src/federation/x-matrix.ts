@@ -23,6 +23,8 @@ const SERVER_NAME = /^(?:[0-9A-Za-z.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5
 export const SIGNATURE = /^[0-9A-Za-z+/]{85}[AQgw]$/;
 /** The id of a signing key: `ed25519:` and a version (appendices, "Signing Details" and "Identifier Grammar"). */
 export const KEY_ID = /^ed25519:[0-9A-Za-z_]{1,128}$/;
+/** What homeservers write, and `formatXMatrix`: read at once. It takes nothing that the parts below would not. */
+const USUAL = usualForm();
 
 /**
  * Reads every value of every `Authorization` header of a request: one signature each, all of one origin and for one
@@ -63,6 +65,11 @@ export function formatXMatrix({ origin, destination, key, sig }: XMatrix): strin
 }
 
 function readOne(value: string): XMatrix {
+  const [, origin, before, key, sig, after] = USUAL.exec(value) ?? [];
+  const destination = before ?? after;
+  if (destination !== undefined && (before === undefined || after === undefined)) {
+    return { origin: origin!, destination, key: key!, sig: sig! };
+  }
   const parameters = readParameters(value);
   return {
     origin: parameterOf(parameters, "origin", SERVER_NAME),
@@ -102,6 +109,13 @@ function parameterOf(parameters: ReadonlyMap<string, string>, name: string, form
 function matchAt(sticky: RegExp, text: string, at: number): RegExpExecArray | null {
   sticky.lastIndex = at;
   return sticky.exec(text);
+}
+
+/** Parameters in the order of the specification or in that of Synapse, which has the destination last, and values in quotes. */
+function usualForm(): RegExp {
+  const [name, key, signature] = [SERVER_NAME, KEY_ID, SIGNATURE].map(({ source }) => source.slice(1, -1));
+  const destination = `(?:,destination="(${name})")?`;
+  return new RegExp(`^X-Matrix origin="(${name})"${destination},key="(${key})",sig="(${signature})"${destination}$`);
 }
 
 function refusal(detail: string): FederationError {

@@ -161,6 +161,7 @@ function open(from: TestNode, to: TestNode): Session {
   const remote: RemoteNode = {
     key: to.key,
     name: to.stated,
+    stated: undefined,
     request(headers, options) {
       const request = client.request(headers, options);
       guardBodies(request);
@@ -178,7 +179,14 @@ function serve(from: TestNode, to: TestNode, wire: Duplex): void {
     to.wireHandler(wire);
     return;
   }
-  const asking: RemoteNode = { key: from.key, name: from.stated, request: refuse, silenceMs: refuse, giveUp: refuse };
+  const asking: RemoteNode = {
+    key: from.key,
+    name: from.stated,
+    stated: undefined,
+    request: refuse,
+    silenceMs: refuse,
+    giveUp: refuse,
+  };
   http2ServerOver(wire, (request, headers, raw) => {
     to.network.track(request);
     to.handler(asking, request, headers, raw);

@@ -112,7 +112,7 @@ export class Exit {
   ): Promise<void> {
     const { stats, onFault } = this.#options;
     const key = Buffer.from(remote.key).toString("hex");
-    const question = http2Question(request);
+    const question = http2Question(request, headers);
     stats.exitRequests++;
     try {
       checkRawHeaders(rawHeaders);

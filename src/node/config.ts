@@ -35,6 +35,8 @@ export interface LinkWindowConfig {
   readonly firstBytes: number;
   readonly bytesMin: number;
   readonly bytesMax: number;
+  /** The least where nothing waited for the window: a few acknowledgements say little of what the line takes. */
+  readonly idleBytesMin: number;
   /** Milliseconds that what is under way may wait behind itself: long enough that the line never runs dry. */
   readonly queueMs: number;
   /** Milliseconds for which a delay must stand to be one. */
@@ -130,6 +132,7 @@ const DEFAULTS: NodeConfig = {
     firstBytes: 64 * 1024,
     bytesMin: 4 * 1024,
     bytesMax: 16 * 1024 * 1024,
+    idleBytesMin: 16 * 1024,
     queueMs: 15,
     intervalMs: 100,
     raisedMs: 10_000,

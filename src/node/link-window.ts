@@ -200,11 +200,11 @@ export class LinkWindow {
 
   /** The line was full all the time: no more is to be under way than it needs. */
   #reduce(bytesPerMs: number): void {
-    const { queueMs, bytesMin } = this.#config;
+    const { queueMs, bytesMin, idleBytesMin } = this.#config;
     this.#isKnown = true;
     const neededMs = this.#intervalTripMs - this.#intervalDelayMs + queueMs;
     // What came since the last mark counts as under way.
-    const windowBytes = Math.max(bytesPerMs * neededMs * (1 + 1 / MARKS_PER_WINDOW), bytesMin);
+    const windowBytes = Math.max(bytesPerMs * neededMs * (1 + 1 / MARKS_PER_WINDOW), this.#wasLimited ? bytesMin : idleBytesMin);
     if (windowBytes >= this.#windowBytes) return;
     this.#cut = { bytesPerMs, delayMs: this.#intervalDelayMs, windowBytes: this.#windowBytes };
     this.#windowBytes = windowBytes;

@@ -98,11 +98,12 @@ export class LinkQueue {
 
   /**
    * True where DATA of that ingress is to be marked, so that its senders slow down before any is lost: DATA holds more than half of its
-   * room, or what the ingress has here takes longer than `markMs` while the others have their turns.
+   * room and the ingress no less than its share of that, or what it has here takes longer than `markMs` while the others have their turns.
    */
   isCongested(ingress: number): boolean {
-    if (this.#data.sizeBytes > this.#data.sizeBytesMax / 2) return true;
     const flowBytes = this.#flows[2 * ingress]?.sizeBytes ?? 0;
+    const { sizeBytes, sizeBytesMax } = this.#data;
+    if (sizeBytes > sizeBytesMax / 2 && flowBytes * this.#flowCount >= sizeBytes) return true;
     return flowBytes * this.#flowCount > this.config.markMs * this.#bytesPerMs;
   }
 

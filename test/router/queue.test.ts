@@ -165,6 +165,32 @@ t.test("a queue above half of its bound is congested", async (t) => {
   t.ok(queue.isCongested(1));
 });
 
+t.test("of a congested queue those are marked that hold their share of it", async (t) => {
+  const queue = newQueue();
+  for (let i = 0; i < 40; i++) queue.push(frameOf(1, 10_000), 1, 10_000);
+  for (let i = 0; i < 5; i++) queue.push(frameOf(2, 10_000), 2, 10_000);
+  t.ok(queue.isCongested(1));
+  t.notOk(queue.isCongested(2));
+  t.notOk(queue.isCongested(3), "which has nothing here");
+});
+
+t.test("where the line is what limits, marks, turns and own packets go by its pace", async (t) => {
+  const queue = newQueue();
+  const { markMs, ownMs } = PATH_DEFAULTS;
+  t.ok(queue.handlePace(1_000));
+  t.notOk(queue.handlePace(1_000), "nothing new");
+  for (let i = 0; i < markMs; i++) queue.push(frameOf(1, 1_000), 1, 1_000);
+  t.notOk(queue.isCongested(1));
+  queue.push(frameOf(2, 1_000), 2, 1_000);
+  t.ok(queue.isCongested(1), "with another that has its turns it takes longer");
+  t.notOk(queue.isCongested(2));
+  while (queue.hasRoomForOwn) queue.push(frameOf(0, 100), 0, 100);
+  t.equal(countOf(queue, 0), (ownMs * 1_000) / 100);
+  queue.handlePace(Number.POSITIVE_INFINITY);
+  t.ok(queue.hasRoomForOwn);
+  t.notOk(queue.isCongested(1));
+});
+
 t.test("own traffic has room while its own frames are few, whatever others have queued", async (t) => {
   const queue = newQueue();
   for (let i = 0; i < 300; i++) queue.push(frameOf(3, 1_000), 3, 1_000);

@@ -18,16 +18,17 @@ export const REQUESTS_OPEN_MAX = 400;
 /** Megabytes that HTTP/2 holds of headers and of bodies not yet sent: `REQUESTS_OPEN_MAX` times 80 KB; a peer can fill a quarter. */
 export const HTTP_MEMORY_MB_MAX = 32;
 /**
- * Bytes of one body that are taken before its reader takes them: 10 MB/s at a round trip of 100 ms. A peer whose requests are not read
- * costs `REQUESTS_MAX` times this, 100 MiB.
+ * Bytes of one body that are taken before its reader takes them: 20 MB/s at a round trip of 100 ms. The platform tells its window again
+ * when half of it is free, so half of it is what keeps five processes busy at once on two cores. A peer whose requests are not read costs
+ * `REQUESTS_MAX` times this, 200 MiB.
  */
-export const BODY_AHEAD_BYTES = 1024 * 1024;
+export const BODY_AHEAD_BYTES = 2 * 1024 * 1024;
 /**
- * Bytes of all bodies together that the other node may send ahead: 20 MB/s at a round trip of 100 ms. HTTP/2 counts them as read on
+ * Bytes of all bodies together that the other node may send ahead: 40 MB/s at a round trip of 100 ms. HTTP/2 counts them as read on
  * arrival, so they cost no memory of their own. The platform reads nothing while a write of its own waits: were this more than the
  * session's window takes in, both nodes could wait for each other for ever. (Seen with 16 MiB and 20 bodies each way.)
  */
-export const CONNECTION_AHEAD_BYTES = 2 * 1024 * 1024;
+export const CONNECTION_AHEAD_BYTES = 4 * 1024 * 1024;
 /** Bytes of HTTP/2 that no window of its own bounds: headers, resets, windows. */
 const UNBOUNDED_BYTES = 1024 * 1024;
 /** Bytes of a request's or response's header, and its fields: a signed Matrix request has about 15 fields and 2 KB. */

@@ -94,7 +94,7 @@ async function giveAnswer(
   }
   const taken = wholeBody(body);
   body.on("data", () => limit.touch()).once("end", () => letGo(question, passage));
-  body.pipe(question.answer(status, headers));
+  passOn(body, question.answer(status, headers));
   return Promise.race([end, taken.then(() => end)]);
 }
 
@@ -134,11 +134,27 @@ function passBody({ hasBody, bodyBytes, body }: Question, passage: Passage, limi
     () => limit.handleAsked(),
     (error: FederationError) => passage.destroy(error),
   );
-  body.pipe(passage.body);
+  passOn(body, passage.body);
   passage.body.once("close", () => {
     body.unpipe(passage.body);
     body.resume();
   });
+}
+
+/** Pipes a body; what comes in one turn of the event loop leaves in one write. */
+function passOn(from: Readable, to: Writable): void {
+  let isCorked = false;
+  const uncork = () => {
+    isCorked = false;
+    to.uncork();
+  };
+  from.on("data", () => {
+    if (isCorked) return;
+    isCorked = true;
+    to.cork();
+    process.nextTick(uncork);
+  });
+  from.pipe(to);
 }
 
 /**

@@ -7,6 +7,7 @@ import { answerError, answerErrorOn } from "./answer-error.js";
 import {
   HEAD_BYTES_MAX,
   HEAD_FIELDS_MAX,
+  LOCAL_AHEAD_BYTES,
   OUTBOUND_REQUESTS_MAX,
   REFUSALS_MAX,
   REQUEST_HEAD_TIMEOUT_MS,
@@ -102,7 +103,9 @@ export class LocalListener {
   private constructor(options: LocalListenerOptions) {
     this.#options = options;
     this.#credential = new Credential(options.secret);
-    this.#tcp = createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket));
+    this.#tcp = createTcpServer({ allowHalfOpen: true, noDelay: true, highWaterMark: LOCAL_AHEAD_BYTES }, (socket) =>
+      this.#accept(socket),
+    );
     this.#tcp.maxConnections = OUTBOUND_REQUESTS_MAX + REFUSALS_MAX;
     this.#tcp.on("drop", () => options.stats.connectionsRefused++);
     this.#http = newHttpServer();

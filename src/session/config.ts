@@ -65,7 +65,7 @@ export interface SessionConfig {
 export const SESSION_DEFAULTS: SessionConfig = {
   packetBytes: 1_200,
   packetBytesMax: 60 * 1024,
-  receiveWindowBytes: 4 * 1024 * 1024,
+  receiveWindowBytes: 7 * 1024 * 1024,
   receiveMemoryBytesMax: 256 * 1024 * 1024,
   receiveRangesMax: 2_048,
   sendAheadBytesMax: 1024 * 1024,

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import t from "tap";
 import { PacketDrop, SessionCode, SessionState } from "../../src/session/codes.js";
+import { SESSION_DEFAULTS } from "../../src/session/config.js";
 import {
   AckFrame,
   writeAck,
@@ -81,7 +82,7 @@ t.test("a peer that breaks a rule is told the code, and an honest one is served 
     ["a third stream", SessionCode.MALFORMED, [raw("03 02 00")]],
     ["an acknowledgement of a packet never sent", SessionCode.ACK_INVALID, [ack([[0, 1_000_000]])]],
     ["an acknowledgement of the largest number", SessionCode.ACK_INVALID, [ack([[1, 2 ** 53 - 1]])]],
-    ["bytes beyond the window", SessionCode.FLOW_CONTROL, [stream(0, 4 * 1024 * 1024, data)]],
+    ["bytes beyond the window", SessionCode.FLOW_CONTROL, [stream(0, SESSION_DEFAULTS.receiveWindowBytes, data)]],
     ["bytes far beyond the window", SessionCode.FLOW_CONTROL, [stream(1, 2 ** 53 - 101, data)]],
     ["a byte after the end", SessionCode.FINAL_SIZE, [stream(0, 0, data, true), stream(0, 100, data)]],
     ["an end that moves", SessionCode.FINAL_SIZE, [stream(0, 0, data, true), stream(0, 0, data.subarray(1), true)]],

@@ -248,7 +248,7 @@ t.test("a session whose peer is gone ends after a minute with data outstanding",
 t.test("a peer that vanished while it read nothing is noticed", async (t) => {
   const pair = Pair.connected();
   pair.b.stalled.add(0);
-  pair.a.send(0, pattern(6_000_000), pair.nowMs, true);
+  pair.a.send(0, pattern(12_000_000), pair.nowMs, true);
   pair.flush();
   pair.drive();
   for (const way of pair.ways) way.cut = true;

@@ -2,6 +2,7 @@ import { contactRows } from "./contact-rows.js";
 import { gapRows, stretchRows } from "./flow-rows.js";
 import { fuzzRows } from "./fuzz-rows.js";
 import { idleRows, simulatorRows, startRows, stateRows } from "./network-rows.js";
+import { queueRows } from "./queue-rows.js";
 import { NODES, type Row } from "./row.js";
 
 const LARGE_NODES = 4_000;
@@ -15,6 +16,7 @@ export function proveRows(nodes = NODES): readonly Row[] {
     ...stretchRows(nodes, LARGE_NODES),
     ...contactRows(nodes),
     ...gapRows(nodes),
+    ...queueRows(),
     ...fuzzRows(),
     ...stateRows(nodes, HUGE_NODES),
     ...simulatorRows(nodes, HUGE_NODES),

@@ -39,6 +39,8 @@ export interface LinkWindowConfig {
   readonly idleBytesMin: number;
   /** Milliseconds that what is under way may wait behind itself: long enough that the line never runs dry. */
   readonly queueMs: number;
+  /** Bytes that may so wait at least: two packets and a little. */
+  readonly queueBytesMin: number;
   /** Milliseconds for which a delay must stand to be one. */
   readonly intervalMs: number;
   /** A delay that is not of the link's own making is taken for the line's for so many milliseconds. */
@@ -134,6 +136,7 @@ const DEFAULTS: NodeConfig = {
     bytesMax: 16 * 1024 * 1024,
     idleBytesMin: 16 * 1024,
     queueMs: 15,
+    queueBytesMin: 3_000,
     intervalMs: 100,
     raisedMs: 10_000,
     markGapMs: 4,

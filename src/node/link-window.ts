@@ -9,6 +9,8 @@ const MARKS_PER_WINDOW = 16;
 const FIRST_SHARE = 1 / 4;
 /** A round trip so little above the least waited nowhere, in ms. */
 const AT_REST_MS = 1;
+/** A known window grows twice as fast after each interval in which nothing waited, so many times. */
+const CALM_MAX = 6;
 /** A smaller window brought so much less through while the delay stayed: then the queue is somebody else's. */
 const RATE_KEPT = 0.85;
 const DELAY_KEPT = 0.8;
@@ -69,12 +71,17 @@ export class LinkWindow {
   #wasLimited = false;
   #cut: Cut | undefined;
   #bytesPerMs = Number.POSITIVE_INFINITY;
+  /** What may wait at the line. */
+  #queueMs: number;
+  /** Intervals in a row in which the window was what limited, and hardly anything waited at the line. */
+  #calmIntervals = 0;
   /** Frames wait for room. */
   isHolding = false;
 
   constructor(config: LinkWindowConfig) {
     this.#config = config;
     this.#windowBytes = config.firstBytes;
+    this.#queueMs = config.queueMs;
   }
 
   get windowBytes(): number {
@@ -134,13 +141,14 @@ export class LinkWindow {
   }
 
   #sample(mark: Mark, clock: number, confirmedBytes: number, nowMs: number): void {
-    const { queueMs, bytesMax, intervalMs } = this.#config;
+    const { bytesMax, intervalMs } = this.#config;
+    const queueMs = this.#queueMs;
     const tripMs = nowMs - mark.sentMs;
     const delayMs = this.#delayMs(mark, clock, tripMs, nowMs);
     const isLimited = mark.bytes <= this.#limitedBytes;
     const mayGrow = this.#isKnown ? isLimited : mark.outBytes >= this.#windowBytes * FIRST_SHARE;
     if (mayGrow && delayMs <= queueMs / 2) {
-      const growth = this.#isKnown ? queueMs / (tripMs + queueMs) : 1;
+      const growth = this.#isKnown ? Math.min((queueMs / (tripMs + queueMs)) * 2 ** this.#calmIntervals, 1) : 1;
       this.#windowBytes = Math.min(this.#windowBytes + growth * confirmedBytes, bytesMax);
     }
     if (mark.bytes <= this.#fromBytes) return;
@@ -181,7 +189,9 @@ export class LinkWindow {
     const bytesPerMs = (mark.bytes - this.#startBytes) / (nowMs - this.#startMs);
     const cut = this.#cut;
     this.#cut = undefined;
-    if (this.#intervalDelayMs > this.#config.queueMs) {
+    const isCalm = this.#wasLimited && this.#intervalDelayMs <= this.#queueMs / 4;
+    this.#calmIntervals = isCalm ? Math.min(this.#calmIntervals + 1, CALM_MAX) : 0;
+    if (this.#intervalDelayMs > this.#queueMs) {
       if (
         cut !== undefined &&
         bytesPerMs < RATE_KEPT * cut.bytesPerMs &&
@@ -190,7 +200,9 @@ export class LinkWindow {
         this.#yield(cut, nowMs);
       else this.#reduce(bytesPerMs);
     }
+    const { queueMs, queueBytesMin } = this.#config;
     this.#bytesPerMs = this.#wasLimited ? bytesPerMs : Number.POSITIVE_INFINITY;
+    this.#queueMs = Math.max(queueMs, queueBytesMin / this.#bytesPerMs);
     this.#begin(mark, nowMs);
     if (this.#cut === undefined) return;
     // What is out already went by the old window.
@@ -200,11 +212,14 @@ export class LinkWindow {
 
   /** The line was full all the time: no more is to be under way than it needs. */
   #reduce(bytesPerMs: number): void {
-    const { queueMs, bytesMin, idleBytesMin } = this.#config;
+    const { bytesMin, idleBytesMin } = this.#config;
     this.#isKnown = true;
-    const neededMs = this.#intervalTripMs - this.#intervalDelayMs + queueMs;
+    const neededMs = this.#intervalTripMs - this.#intervalDelayMs + this.#queueMs;
     // What came since the last mark counts as under way.
-    const windowBytes = Math.max(bytesPerMs * neededMs * (1 + 1 / MARKS_PER_WINDOW), this.#wasLimited ? bytesMin : idleBytesMin);
+    const windowBytes = Math.max(
+      bytesPerMs * neededMs * (1 + 1 / MARKS_PER_WINDOW),
+      this.#wasLimited ? bytesMin : idleBytesMin,
+    );
     if (windowBytes >= this.#windowBytes) return;
     this.#cut = { bytesPerMs, delayMs: this.#intervalDelayMs, windowBytes: this.#windowBytes };
     this.#windowBytes = windowBytes;

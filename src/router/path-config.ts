@@ -12,6 +12,8 @@ export interface PathConfig {
   readonly ownBytesMin: number;
   /** DATA of an ingress is marked where what it has in the queue of such a line takes longer than this, in milliseconds. */
   readonly markMs: number;
+  /** Bytes of an ingress that are not marked yet: two packets, the least that a session has under way. */
+  readonly markBytesMin: number;
   /** Bytes of control frames queued for one link. Worst case: this, and 16 bytes a frame, for each link. */
   readonly controlBytesMax: number;
   /** Bytes of PROBE, PROBE_REPLY and ROUTE_BROKEN frames queued for one link. Worst case: this, and 4 MB of chunks, for each link. */
@@ -94,6 +96,7 @@ export const PATH_DEFAULTS: PathConfig = {
   ownMs: 5,
   ownBytesMin: 2_400,
   markMs: 20,
+  markBytesMin: 3_000,
   controlBytesMax: 1024 * 1024,
   probeBytesMax: 64 * 1024,
   quantum: 24_000,

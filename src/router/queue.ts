@@ -104,7 +104,8 @@ export class LinkQueue {
     const flowBytes = this.#flows[2 * ingress]?.sizeBytes ?? 0;
     const { sizeBytes, sizeBytesMax } = this.#data;
     if (sizeBytes > sizeBytesMax / 2 && flowBytes * this.#flowCount >= sizeBytes) return true;
-    return flowBytes * this.#flowCount > this.config.markMs * this.#bytesPerMs;
+    const { markMs, markBytesMin } = this.config;
+    return flowBytes > markBytesMin && flowBytes * this.#flowCount > markMs * this.#bytesPerMs;
   }
 
   /** True while this node may queue more DATA of its own. */

@@ -1,6 +1,9 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { GatewayStatusResult, InviteResult } from "../daemon/control-protocol.js";
+import { ErrorCode, PinyonError } from "../daemon/errors.js";
 import { INVITATION_DAYS_MAX } from "../daemon/limits.js";
+import { Clock } from "../driver/clock.js";
+import { MACHINE } from "../federation/classic/network.js";
 import { INVITATION_USES_MAX } from "../federation/gateway/invitation.js";
 import { accountLines, listCommand, quotaText, reportCommand } from "./operator.js";
 import { count, print, printJson, table } from "./output.js";
@@ -22,7 +25,26 @@ export function gatewayCommand(): Command {
     .addCommand(listCommand("gateway", "allow", "serve a node"))
     .addCommand(listCommand("gateway", "deny", "serve a node no more, and cut what is open"))
     .addCommand(inviteCommand())
+    .addCommand(testCommand())
     .addCommand(reportCommand("gateway"));
+}
+
+function testCommand(): Command {
+  return new Command("test")
+    .description("look for a node's name as a classic server does, from this machine, and name the step that fails")
+    .argument("<name>", "<52 letters and digits>.<gateway domain>")
+    .option("--json", "as JSON")
+    .action(async (text: string, { json }: { json?: true }) => {
+      const { checkName } = await import("../federation/gateway/name-check.js");
+      const name = text.toLowerCase();
+      const steps = await checkName({ name, machine: MACHINE, timers: new Clock(), wallMs: Date.now });
+      const failed = steps.find(({ ok }) => !ok);
+      if (json) printJson({ name, ok: failed === undefined, steps });
+      else print(...table(steps.map((each) => [each.ok ? "ok" : "FAILED", each.step, each.text])));
+      if (failed !== undefined) {
+        throw new PinyonError(ErrorCode.GATEWAY_TEST, `the step \`${failed.step}\` of the test failed`);
+      }
+    });
 }
 
 interface InviteOptions {

@@ -25,6 +25,8 @@ export const ErrorCode = {
   PEER: "PINYON_PEER",
   /** A node or domain cannot be allowed or denied so. */
   LIST: "PINYON_LIST",
+  /** A step of `gateway test` failed. */
+  GATEWAY_TEST: "PINYON_GATEWAY_TEST",
   /** The node asked for did not answer. */
   UNREACHABLE: "PINYON_UNREACHABLE",
   /** Too many control connections or requests at once. */
@@ -49,6 +51,7 @@ export const ERROR_TEXT: Readonly<Record<PinyonCode, string>> & Record<ErrorCode
   [ErrorCode.PEER]: "a peer to add is there already, or one to remove is not",
   [ErrorCode.LIST]:
     "a node or domain cannot be allowed or denied here: the config file says otherwise, there are too many, or the node is no gateway",
+  [ErrorCode.GATEWAY_TEST]: "a step of `pinyon gateway test` failed, which it names",
   [ErrorCode.UNREACHABLE]: "the node asked for did not answer",
   [ErrorCode.BUSY]: "the node has no room for another control client, session or request",
   PINYON_PEER_URI: "a text that should be a peer URI is none",

@@ -150,6 +150,12 @@ export function namesOfQuery(path: string, body: Uint8Array): readonly string[] 
   return isJsonObject(servers) ? Object.keys(servers) : [];
 }
 
+/** True for an answer to `GET /_matrix/key/v2/server` of the overlay server `name`, signed by the name's key. */
+export function isKeyResponse(name: string, body: Uint8Array): boolean {
+  const object = readBody(body);
+  return object !== undefined && readKeyResponse(name, object) !== undefined;
+}
+
 function readBody(body: Uint8Array): JsonObject | undefined {
   return body.length > KEY_BODY_BYTES_MAX ? undefined : parseJsonObject(body);
 }

@@ -11,7 +11,7 @@ import { formatXMatrix, readXMatrix } from "./x-matrix.js";
 
 /** One step of a check. */
 export interface CheckStep {
-  /** `listener`, `key`, `inward` or `outward`. */
+  /** Of a homeserver: `listener`, `key`, `inward` or `outward`. */
   readonly step: string;
   readonly ok: boolean;
   /** What was seen, and where that is not what should be, what to do: a sentence. */

@@ -64,5 +64,12 @@ t.test("the operator of an exit and gateway sees and says whom they serve, and a
   t.match(await node.ask("gateway", "report"), { code: 0, stdout: "No use of that kind is known.\n" });
   t.match(await node.ask("exit", "report", "--since", "yesterday"), { code: 2, stderr: /Expected a time like/ });
   t.match(JSON.parse(readFileSync(join(node.folder, "lists"), "utf8")), { exit: { deny: ["bad.example", KEY] } });
+  const told = {
+    code: 1,
+    stdout: /^ +FAILED +name +it is no name of a node/,
+    stderr: /the step `name` of the test failed/,
+  };
+  t.match(await pinyon("gateway", "test", "matrix.example"), told);
+  t.match(await node.json("gateway", "test", "matrix.example"), { ok: false, steps: [{ step: "name", ok: false }] });
   t.match(await pinyon("exit", "allow"), { code: 2, stderr: /missing required argument 'node\|domain'/ });
 });

@@ -34,3 +34,6 @@ export const INVITED_MAX = 1_000;
 export const INVITATIONS_MAX = 1_000;
 /** A gateway that cannot be reached is shown an invitation again after so long, in ms. */
 export const INVITATION_BACK_OFF: BackOff = { firstMs: 10_000, maxMs: 600_000 };
+/** Addresses of a name at which `pinyon gateway test` looks for it, and time for each step, in ms. */
+export const NAME_CHECK_ADDRESSES_MAX = 8;
+export const NAME_CHECK_MS = 30_000;

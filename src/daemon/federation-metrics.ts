@@ -28,6 +28,7 @@ export function federationMetrics(read: () => FederationStats): Metric[] {
       hookFailures: "Times that the command that changes the DNS failed.",
       gatewayConnections: "Connections of classic servers to this gateway.",
       gatewayAnswers: "Those that passed to a node, and have ended.",
+      gatewayChecks: "Those in which a front looked whether this gateway is alive.",
       gatewayBytes: "Bytes that passed through this gateway, both ways.",
       invitationsAccepted: "Nodes that this gateway took by invitation.",
       invitationFailures: "Times that a gateway did not take this node's invitation, or could not be asked.",

@@ -31,6 +31,8 @@ export interface FederationStats {
   /** Connections of classic servers to this gateway, those that passed to a node and ended, and those refused. */
   gatewayConnections: number;
   gatewayAnswers: number;
+  /** Those in which a front looked whether this gateway is alive. */
+  gatewayChecks: number;
   /** Bytes that passed through this gateway. */
   gatewayBytes: number;
   /** Requests of classic servers whose TLS ends at this gateway. */
@@ -100,6 +102,7 @@ export function newFederationStats(): FederationStats {
     exitErrors: none(),
     gatewayConnections: 0,
     gatewayAnswers: 0,
+    gatewayChecks: 0,
     gatewayBytes: 0,
     invitationsAccepted: 0,
     invitationFailures: 0,

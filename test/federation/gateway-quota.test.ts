@@ -83,6 +83,9 @@ t.test("a front says whom a connection is for, in either version, and nobody els
     t.equal(await said, "");
     t.equal(gatewayErrors.PINYON_GATEWAY_PROXY, i + 1);
   }
+  dial(scene).end();
+  dial(scene).end(binaryHeader(0x20, 0));
+  await until("a front may look whether it is alive", () => gateway.federation.stats.gatewayChecks === 2);
   const open = await gatewayPlace(t);
   const socket = dialFrom(open, "8.8.8.8");
   t.equal(await readAll(socket), "", "this one names no front");
@@ -186,6 +189,16 @@ t.test("an open gateway gives all nodes that nothing names one share, and new ke
   socket.write(await clientHello({ servername: strangers[0]!.name }));
   t.not(await readAll(socket), "");
   t.equal(stats.gatewayErrors.PINYON_GATEWAY_NAME, 1);
+});
+
+t.test("an open gateway serves a node that nothing names", async (t) => {
+  const scene = await fronted(t, { open: 1 });
+  const { gateway, server, allow } = scene;
+  const node = hex(server.node);
+  t.equal(gateway.federation.gatewayStanding(node), "allowed");
+  allow.clear();
+  t.equal(gateway.federation.gatewayStanding(node), "unknown");
+  await mustServe(t, scene);
 });
 
 t.test("a node that is taken off the list is cut at once, and one that is denied is not served", async (t) => {

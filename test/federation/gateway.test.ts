@@ -279,3 +279,42 @@ t.test("a node takes nobody from a gateway that it does not name, and one that i
   t.equal(gatewayErrors.PINYON_UNREACHABLE, 1);
   await mustServe(t, scene);
 });
+
+t.test("a node that names several gateways is reached by each, and by the other when one is gone", async (t) => {
+  const network = new TestNetwork();
+  const authority = await TestAuthority.make();
+  const allow = new Set<string>();
+  const rules = gatewayRules(allow);
+  const gateways = [
+    await startServer(t, network, { gateway: rules }),
+    await startServer(t, network, { gateway: rules }),
+  ];
+  const [first, second] = gateways as [(typeof gateways)[0], (typeof gateways)[0]];
+  let isHeld = false;
+  const server = await startServer(t, network, {
+    suffix: DOMAIN,
+    front: async (name) => {
+      const { cert: certificate, key } = await authority.certify({ dns: [name] });
+      return {
+        gateways: new Set(gateways.map(({ node }) => hex(node))),
+        certificate: async () => ({ certificate, key }),
+      };
+    },
+    answers: { "/_matrix/federation/v1/send/": (_request, response) => void (isHeld || response.end("{}")) },
+  });
+  allow.add(hex(server.node));
+  const scene = { network, authority, server, allow, rules };
+  for (const gateway of gateways) await mustServe(t, { ...scene, gateway });
+  isHeld = true;
+  const path = "/_matrix/federation/v1/send/1";
+  const x = formatXMatrix(
+    CLASSIC.authorization({ method: "PUT", path, destination: server.name, content: {} }, KEY_ID),
+  );
+  const head = `PUT ${path} HTTP/1.1\r\nHost: ${server.name}\r\nContent-Length: 2\r\nAuthorization: ${x}\r\n\r\n{}`;
+  const held = say({ ...scene, gateway: first }, head);
+  await until("the request is there", () => server.asked.some(({ url }) => url === path));
+  await first.federation.stop();
+  t.equal(await held, "", "what waited is cut, not answered");
+  await mustServe(t, { ...scene, gateway: second });
+  t.equal(server.asked.filter(({ url }) => url === path).length, 1, "and asked once");
+});

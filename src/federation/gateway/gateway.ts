@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { isServerName, nameToKey } from "../../wire/name.js";
-import { awaitBeginning } from "../beginning.js";
+import { awaitBeginning, type Reading } from "../beginning.js";
 import type { CertificateSource } from "../certificates/served-certificate.js";
 import { readingOfHello } from "../client-hello.js";
 import { CLIENT_HELLO_TIMEOUT_MS } from "../config.js";
@@ -161,9 +161,14 @@ export class Gateway {
     const charge = new Charge();
     try {
       if (this.#sockets.size > GATEWAY_CONNECTIONS_MAX) throw new FederationError("PINYON_BUSY");
-      const address = await this.#source(socket, charge);
-      const name = await this.#nodeName(socket);
-      await this.#pass(socket, address, name, charge);
+      const source = await this.#source(socket, charge);
+      const name = source && (await this.#nodeName(socket, source.isFront));
+      if (name === undefined) {
+        stats.gatewayChecks++;
+        socket.destroySoon();
+        return;
+      }
+      await this.#pass(socket, source!.address, name, charge);
       stats.gatewayAnswers++;
     } catch (thrown) {
       const { code } = federationErrorOf(thrown);
@@ -175,36 +180,50 @@ export class Gateway {
     }
   }
 
-  /** The address that a connection comes from, as the front says it or as it is. What a front says for itself is counted on nobody. */
-  async #source(socket: Socket, charge: Charge): Promise<string> {
-    const { timers } = this.#options;
+  /**
+   * The address that a connection comes from, as the front says it or as it is. What a front says for itself is counted on nobody. Undefined
+   * where it says nothing and goes: it looks whether this gateway is alive.
+   */
+  async #source(socket: Socket, charge: Charge): Promise<{ address: string; isFront: boolean } | undefined> {
     const own = plainAddress(socket.remoteAddress ?? "");
     if (own === undefined) throw new FederationError("PINYON_BODY_BROKEN");
     if (!this.#rules.fronts.has(own)) {
       this.#admission.chargeSource(charge, own);
-      return own;
+      return { address: own, isFront: false };
     }
-    const proxied = await awaitBeginning(socket, CLIENT_HELLO_TIMEOUT_MS, timers, readProxyHeader);
-    if (proxied === undefined) throw new FederationError("PINYON_GATEWAY_PROXY");
-    if (proxied.address !== undefined) this.#admission.chargeSource(charge, proxied.address);
-    return proxied.address ?? own;
+    const { found, seen, hasEnded } = await this.#begin(socket, readProxyHeader);
+    if (found === undefined && seen.length === 0 && hasEnded) return undefined;
+    if (found === undefined) throw new FederationError("PINYON_GATEWAY_PROXY");
+    if (found.address === undefined) return { address: own, isFront: true };
+    this.#admission.chargeSource(charge, found.address);
+    return { address: found.address, isFront: false };
   }
 
-  /** The name of the node that is asked for. Throws where it is none of this gateway's. */
-  async #nodeName(socket: Socket): Promise<string> {
-    let seen: Buffer = Buffer.alloc(0);
-    const hello = await awaitBeginning(socket, CLIENT_HELLO_TIMEOUT_MS, this.#options.timers, (bytes) => {
-      seen = bytes;
-      return readingOfHello(bytes);
-    });
-    if (hello === undefined) {
+  /** The name of the node that is asked for; undefined where a front says no more. Throws where it is none of this gateway's. */
+  async #nodeName(socket: Socket, isFront: boolean): Promise<string | undefined> {
+    const { found, seen, hasEnded } = await this.#begin(socket, readingOfHello);
+    if (found === undefined && seen.length === 0 && hasEnded && isFront) return undefined;
+    if (found === undefined) {
       throw new FederationError(isProxyHeader(seen) ? "PINYON_GATEWAY_PROXY" : "PINYON_GATEWAY_HELLO");
     }
     const { domain } = this.#rules;
-    const { serverName = "" } = hello;
+    const { serverName = "" } = found;
     const isOurs = isServerName(serverName) && serverName.indexOf(".") === serverName.length - domain.length - 1;
     if (!isOurs || !serverName.endsWith(domain)) throw new FederationError("PINYON_GATEWAY_NAME", serverName);
     return serverName;
+  }
+
+  /** What a connection begins with, and all that came of it where that is nothing. */
+  async #begin<T>(
+    socket: Socket,
+    read: (bytes: Buffer) => Reading<T>,
+  ): Promise<{ found: T | undefined; seen: Buffer; hasEnded: boolean }> {
+    let seen: Buffer = Buffer.alloc(0);
+    const found = await awaitBeginning(socket, CLIENT_HELLO_TIMEOUT_MS, this.#options.timers, (bytes) => {
+      seen = bytes;
+      return read(bytes);
+    });
+    return { found, seen, hasEnded: socket.readableEnded || socket.destroyed };
   }
 
   async #pass(socket: Socket, address: string, name: string, charge: Charge): Promise<void> {

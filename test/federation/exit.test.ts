@@ -232,6 +232,41 @@ t.test("a stream that does not begin with TLS for its server is cut before a byt
   await ended;
 });
 
+t.test("streams of a node that is listed no more, and to a host that is denied, are cut at once", async (t) => {
+  const scene = await place(t);
+  const { network, internet, exit, server } = scene;
+  const other = network.join();
+  const rules = (keys: TestNode[], deny: string[] = []) => ({ allow: new Set(keys.map(hex)), deny, quota: QUOTA });
+  exit.federation.setExitRules(rules([server.node, other]));
+  for (const name of ["one.example", "two.example"]) {
+    internet.host(name, "8.0.0.2");
+  }
+  await internet.tcpServer("8.0.0.2", 443, (socket) => socket.resume());
+  const open = async (from: TestNode, servername: string) => {
+    const { stream } = await askRaw(from, exit, { ":authority": `${servername}:443` });
+    stream.write(await clientHello({ servername }));
+    return stream;
+  };
+  const [ofOther, toTwo, toOne] = [
+    await open(other, "one.example"),
+    await open(server.node, "two.example"),
+    await open(server.node, "one.example"),
+  ];
+  const ended = [ofOther, toTwo].map(closeOf);
+  t.equal(exit.federation.openUses().length, 3);
+  exit.federation.setExitRules(rules([server.node], ["two.example"]));
+  await Promise.all(ended);
+  t.notOk(toOne.closed, "the others stay");
+  t.equal((await askRaw(other, exit, { ":authority": "one.example:443" })).code, "PINYON_EXIT_FORBIDDEN");
+  await until("they are written down", () => exit.used.length === 2);
+  t.match(exit.used, [
+    { way: "exit", address: "127.0.0.1" },
+    { way: "exit", address: "127.0.0.1" },
+  ]);
+  await mustServe(t, scene);
+  toOne.destroy();
+});
+
 t.test("heads that are no question to an exit are refused", async (t) => {
   const scene = await place(t);
   const { server, exit, internet } = scene;

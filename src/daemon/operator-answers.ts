@@ -1,7 +1,7 @@
 import type { Account } from "../federation/quota.js";
 import type { Use } from "../federation/use.js";
 import { keyToName } from "../wire/name.js";
-import type { GatewayConfig } from "./config.js";
+import type { GatewayConfig } from "./classic-config.js";
 import type {
   AccountInfo,
   ExitStatusResult,

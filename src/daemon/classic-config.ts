@@ -96,7 +96,9 @@ export const GatewaySchema = z
       .describe(
         "Nodes that nothing names are served too, and all of them together may use as much as so many of those that are named: a new key is no way to more. 0: they are not served.",
       ),
-    streams: count.default(256).describe("Connections that each node may have open at once."),
+    streams: count
+      .default(96)
+      .describe("Connections that each node may have open at once. A session with one has room for 100."),
     connectsPerMinute: count.default(1_200).describe("Connections to each node that may begin in a minute."),
     gigabytesPerDay: count
       .default(20)
@@ -106,7 +108,7 @@ export const GatewaySchema = z
       .describe(
         "Connections that each source may have open at once: an address of IPv4, or a network of 64 bits of IPv6.",
       ),
-    sourceConnectsPerMinute: count.default(600).describe("Connections that each source may begin in a minute."),
+    sourceConnectsPerMinute: count.default(300).describe("Connections that each source may begin in a minute."),
     sourceGigabytesPerDay: count
       .default(10)
       .describe("What may pass for each source, both ways, in a day of UTC, in 10^9 bytes."),

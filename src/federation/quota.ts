@@ -129,12 +129,15 @@ export class Ledger {
 /** The accounts that one connection is counted on, of several ledgers. */
 export class Charge {
   readonly #parts: { readonly ledger: Ledger; readonly account: Account }[] = [];
+  /** Called at the end. */
+  onEnd: () => void = () => {};
 
   /** Takes a connection from the account of `subject`, and a stream until the end. Throws as `Ledger.connect`. */
-  add(ledger: Ledger, subject: string): void {
+  add(ledger: Ledger, subject: string): Account {
     const account = ledger.connect(subject);
     account.streams++;
     this.#parts.push({ ledger, account });
+    return account;
   }
 
   /** Bytes passed. False where one of the accounts has used up its day. */
@@ -146,6 +149,8 @@ export class Charge {
 
   end(): void {
     for (const { account } of this.#parts.splice(0)) account.streams--;
+    this.onEnd();
+    this.onEnd = () => {};
   }
 }
 

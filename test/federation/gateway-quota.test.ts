@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import t, { type Test } from "tap";
 import { CLIENT_HELLO_TIMEOUT_MS } from "../../src/federation/config.js";
 import { plainAddress } from "../../src/federation/gateway/source.js";
@@ -166,6 +166,40 @@ t.test("one node uses no more than its quota, and another is served meanwhile", 
   t.same([await readAll(last), gatewayErrors.PINYON_GATEWAY_QUOTA], ["", counted + 1], "and in a new one");
   await mustServe(t, scene);
   t.ok(server.asked.length > 0);
+});
+
+t.test("sources that hold all that they can of a node leave room for others", async (t) => {
+  const timers = new VirtualTimers();
+  const scene = await fronted(t, { quota: { ...AMPLE, streams: 24 } }, timers);
+  const { gateway } = scene;
+  const { gatewayErrors } = gateway.federation.stats;
+  const held: TLSSocket[] = [];
+  const hold = async (address: string) => {
+    for (let counted = gatewayErrors.PINYON_GATEWAY_QUOTA; ; ) {
+      const secured = connectTls({
+        socket: dialFrom(scene, address),
+        servername: scene.server.name,
+        rejectUnauthorized: false,
+      });
+      const isOpen = await new Promise((resolve) => {
+        secured
+          .once("secureConnect", () => resolve(true))
+          .once("close", () => resolve(false))
+          .on("error", () => {});
+      });
+      if (isOpen) held.push(secured);
+      else return t.equal(gatewayErrors.PINYON_GATEWAY_QUOTA, ++counted);
+    }
+  };
+  await hold("8.0.0.66");
+  t.equal(held.length, 8, "a third");
+  for (let i = 0; i < 5; i++) await hold(`8.0.1.${i}`);
+  t.ok(held.length < 24);
+  await mustServe(t, scene);
+  for (const secured of held.splice(0)) secured.destroy();
+  await until("they are over", () => gateway.federation.openUses().length === 0);
+  await hold("8.0.0.66");
+  t.equal(held.length, 8);
 });
 
 t.test("an open gateway gives all nodes that nothing names one share, and new keys no more", async (t) => {

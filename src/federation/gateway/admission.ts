@@ -1,7 +1,8 @@
+import { FederationError } from "../errors.js";
 import type { Timers } from "../overlay.js";
 import { type Accounts, type Charge, Ledger, type Quota } from "../quota.js";
 import type { FederationStats } from "../stats.js";
-import { GATEWAY_NODES_MAX, GATEWAY_SOURCES_MAX } from "./config.js";
+import { GATEWAY_NODES_MAX, GATEWAY_SOURCES_MAX, SOURCE_PARTS } from "./config.js";
 import { sourceOf } from "./source.js";
 
 /** Whom a gateway serves, and how much of it they may use. */
@@ -20,6 +21,15 @@ export interface AdmissionRules {
 
 /** Why a node is served. */
 export type Standing = "allowed" | "invited" | "unknown";
+
+/** A connection that is for a node. */
+export interface Connection {
+  /** Its key in hex. */
+  readonly node: string;
+  /** Where it comes from, as `plainAddress` gives it. */
+  readonly address: string;
+  readonly standing: Standing;
+}
 
 export interface AdmissionOptions {
   readonly rules: AdmissionRules;
@@ -43,6 +53,8 @@ export class Admission {
   readonly #nodes: Ledger;
   readonly #sources: Ledger;
   readonly #unknown: Ledger;
+  /** Streams by node and source. */
+  readonly #held = new Map<string, number>();
 
   constructor(options: AdmissionOptions) {
     this.rules = options.rules;
@@ -66,10 +78,23 @@ export class Admission {
     charge.add(this.#sources, sourceOf(address));
   }
 
-  /** It is for a node. Throws `PINYON_GATEWAY_QUOTA`. */
-  chargeNode(charge: Charge, node: string, standing: Standing): void {
-    charge.add(this.#nodes, node);
+  /** It is for a node, and from `address`. Throws `PINYON_GATEWAY_QUOTA`. */
+  chargeNode(charge: Charge, { node, address, standing }: Connection): void {
+    const { streams } = charge.add(this.#nodes, node);
     if (standing === "unknown") charge.add(this.#unknown, ALL);
+    const pair = `${node} ${sourceOf(address)}`;
+    const held = (this.#held.get(pair) ?? 0) + 1;
+    if (held > 1 && held * SOURCE_PARTS > this.rules.quota.streams - streams) {
+      throw new FederationError("PINYON_GATEWAY_QUOTA", "one source has its part of the node's streams");
+    }
+    this.#held.set(pair, held);
+    charge.onEnd = () => this.#release(pair);
+  }
+
+  #release(pair: string): void {
+    const left = this.#held.get(pair)! - 1;
+    if (left === 0) this.#held.delete(pair);
+    else this.#held.set(pair, left);
   }
 
   /** What each node used, by its key in hex. */

@@ -6,6 +6,8 @@ import type { BackOff } from "../back-off.js";
 export const GATEWAY_CONNECTIONS_MAX = 4_000;
 /** Of the room that is left one node may have one part in so many, so that a few nodes that hold theirs leave room for others. */
 export const GATEWAY_PARTS = 8;
+/** The same of what is left of one node's streams, for each source: so a few that hold theirs shut nobody out. Each may have one. */
+export const SOURCE_PARTS = 2;
 /** Time without a byte in one, in ms: no less than the wait for the head of an answer, which the gateway does not see. */
 export const GATEWAY_IDLE_MS = 660_000;
 /**

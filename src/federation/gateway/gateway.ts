@@ -231,7 +231,7 @@ export class Gateway {
     const node = hex(nameToKey(name)!);
     const standing = this.#admission.standing(node);
     if (standing === undefined) throw new FederationError("PINYON_GATEWAY_NAME", name);
-    this.#admission.chargeNode(charge, node, standing);
+    this.#admission.chargeNode(charge, { node, address, standing });
     const open = (this.#byNode.get(node) ?? 0) + 1;
     if (open * GATEWAY_PARTS > GATEWAY_CONNECTIONS_MAX - this.#sockets.size) throw new FederationError("PINYON_BUSY");
     this.#byNode.set(node, open);

@@ -30,7 +30,8 @@ export async function openHomeservers(bench: Bench, place?: Place, waits = false
   return { a: a.worker, nodes, byMesh: { to: last.name }, direct: { to: last.name, port: b.port } };
 }
 
-async function beside(bench: Bench, node: MeshNode, prefix: readonly string[] = []) {
+/** A homeserver beside a node, whose config names it. */
+export async function beside(bench: Bench, node: MeshNode, prefix: readonly string[] = []) {
   const [port = 0, nodePort = 0] = await freePorts(2);
   const secret = randomBytes(16).toString("hex");
   const file = configPath(node.folder);

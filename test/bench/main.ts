@@ -9,9 +9,11 @@ import { Ends } from "../e2e/ends.js";
 import type { Bench, Benchmark, Outcome } from "./benchmark.js";
 import { body } from "./body.js";
 import { bulk } from "./bulk.js";
+import { classic } from "./classic.js";
 import { coldStart } from "./cold-start.js";
 import { collections } from "./collections.js";
 import { fair } from "./fairness.js";
+import { gatewayMemory } from "./gateway-memory.js";
 import { memory } from "./memory.js";
 import { puts } from "./puts.js";
 import { relay } from "./relay.js";
@@ -19,7 +21,19 @@ import { slowLink } from "./slow-link.js";
 import { formatRow, type Row, rowOf } from "./table.js";
 
 /** In the order of the table. */
-const BENCHMARKS: readonly Benchmark[] = [relay, bulk, body, puts, slowLink, fair, memory, collections, coldStart];
+const BENCHMARKS: readonly Benchmark[] = [
+  relay,
+  bulk,
+  body,
+  puts,
+  classic,
+  slowLink,
+  fair,
+  memory,
+  gatewayMemory,
+  collections,
+  coldStart,
+];
 
 const { values: options, positionals: names } = parseArgs({
   allowPositionals: true,

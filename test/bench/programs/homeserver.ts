@@ -4,6 +4,7 @@
  */
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request } from "node:http";
+import { request as requestTls, Agent as TlsAgent } from "node:https";
 import { pause } from "../figures.js";
 import { serve } from "./serve.js";
 
@@ -18,6 +19,7 @@ const FIRST_MS = 20_000;
 const SIGNATURE = `${"A".repeat(85)}A`;
 /** More connections than requests at once. */
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+const tlsAgent = new TlsAgent({ keepAlive: true, maxSockets: 64 });
 const proxyAgent = new Agent({ keepAlive: true, maxSockets: 64 });
 
 const server = createServer((incoming, response) => {
@@ -47,16 +49,23 @@ function sendBody(response: NodeJS.WritableStream, sizeBytes: number): void {
   pump();
 }
 
-/** Where a request goes: to another server by the node, or straight to its port. */
+/** Where a request goes: to another server by the node, or straight to its port, or to that of a classic one. */
 interface Way {
   readonly to: string;
   readonly port?: number;
+  readonly tls?: { readonly host: string; readonly port: number; readonly ca: string };
 }
 
 function ask(way: Way, method: string, path: string, body?: string): Promise<IncomingMessage> {
   const authorization = `X-Matrix origin="${name}",destination="${way.to}",key="ed25519:bench",sig="${SIGNATURE}"`;
   const content = body === undefined ? {} : { "content-type": "application/json", "content-length": body.length };
   const head = { host: way.to, authorization, "user-agent": "bench", ...content };
+  if (way.tls !== undefined) {
+    const options = { ...way.tls, method, path, headers: head, agent: tlsAgent };
+    return new Promise((resolve, reject) => {
+      requestTls(options, resolve).on("error", reject).end(body);
+    });
+  }
   const options =
     way.port === undefined
       ? {

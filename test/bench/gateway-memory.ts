@@ -13,7 +13,7 @@ const NODES = 20;
 const CONNECTIONS = 2_000;
 const SETTLE_MS = 5_000;
 /** All of them come from one address. */
-const AMPLE = { sourceStreams: 10_000, sourceConnectsPerMinute: 100_000 };
+const AMPLE = { streams: 1_000, sourceStreams: 10_000, sourceConnectsPerMinute: 100_000 };
 
 /** What a gateway holds in memory for classic servers that say nothing. */
 export const gatewayMemory: Benchmark = {

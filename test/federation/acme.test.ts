@@ -1,8 +1,9 @@
-import { X509Certificate } from "node:crypto";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { connect as connectTls } from "node:tls";
 import t, { type Test } from "tap";
-import { AcmeCertificate } from "../../src/federation/certificates/acme-certificate.js";
+import { AcmeCertificate, type AcmeOptions } from "../../src/federation/certificates/acme-certificate.js";
 import { Authority } from "../../src/federation/certificates/authority.js";
 import { DnsChallenger } from "../../src/federation/certificates/challenges.js";
 import { ACME_BACK_OFF, ACME_LINKED_MS, HOOK_TIMEOUT_MS } from "../../src/federation/certificates/config.js";
@@ -128,20 +129,23 @@ async function certificate(t: Test, pebble: Pick<Pebble, "directory" | "authorit
   const warn = (text: string) => warnings.push(text);
   const scene = { issued: 0 };
   const rules = { directory: pebble.directory, email: undefined, hook };
+  const options: AcmeOptions = {
+    name: `*.${domain}`,
+    use: "gateway",
+    authority: new Authority({ ...rules, files, authorities: [pebble.authorityPem], timers }),
+    challenger: new DnsChallenger({ hook, stats, timers, warn }),
+    files,
+    stats,
+    timers,
+    wallMs: () => startMs + timers.nowMs(),
+    random: () => 0,
+    warn,
+    onIssued: () => scene.issued++,
+  };
   const start = async () => {
-    const got = new AcmeCertificate({
-      name: `*.${domain}`,
-      use: "gateway",
-      authority: new Authority({ ...rules, files, authorities: [pebble.authorityPem], timers }),
-      challenger: new DnsChallenger({ hook, stats, timers, warn }),
-      files,
-      stats,
-      timers,
-      wallMs: () => startMs + timers.nowMs(),
-      random: () => 0,
-      warn,
-      onIssued: () => scene.issued++,
-    });
+    // Nothing but what is kept passes from one run to the next.
+    const authority = new Authority({ ...rules, files, authorities: [pebble.authorityPem], timers });
+    const got = new AcmeCertificate({ ...options, authority });
     await got.load();
     t.teardown(() => got.stop());
     got.start(0);
@@ -156,13 +160,13 @@ async function certificate(t: Test, pebble: Pick<Pebble, "directory" | "authorit
     }
   };
   const failed = (count: number) => until("it failed", () => stats.acmeFailures === count && warnings.length >= count);
-  return { start, advance, failed, stats, warnings, kept, timers, scene };
+  return { start, advance, failed, options, stats, warnings, kept, timers, scene };
 }
 
 t.test("a certificate is renewed when two thirds of its life are over", { skip }, async (t) => {
   const pebble = await startPebble(t, 1);
   const { hook } = hookFor(t, pebble);
-  const { start, advance, stats, kept, scene, warnings, timers } = await certificate(t, pebble, hook);
+  const { start, advance, options, stats, kept, scene, warnings, timers } = await certificate(t, pebble, hook);
   const got = await start();
   await until("there is one", () => scene.issued === 1);
   const first = new X509Certificate(got.current()!.certificate);
@@ -178,6 +182,21 @@ t.test("a certificate is renewed when two thirds of its life are over", { skip }
   t.ok(kept.get("acme-gateway.pem")!.includes(got.current()!.certificate));
   t.same([stats.acmeOrders, stats.acmeCertificates, warnings], [2, 2, []]);
   got.stop();
+  const [key, ...rest] = kept.get("acme-gateway.pem")!.split(/(?<=PRIVATE KEY-----\n)(?=-----BEGIN CERT)/);
+  const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey.export({ type: "pkcs8", format: "pem" });
+  const good = [key, ...rest].join("");
+  for (const [text, isGood] of [
+    [good, true],
+    [`${other}${rest.join("")}`, false],
+    [good.slice(0, good.indexOf("-----END CERT")), false],
+    [key!, false],
+    ["", false],
+  ] as const) {
+    kept.set("acme-gateway.pem", text);
+    const found = new AcmeCertificate(options);
+    await found.load();
+    t.equal(found.current() !== undefined, isGood);
+  }
   kept.set("acme-gateway.pem", "broken");
   const again = await start();
   t.equal(again.current(), undefined);
@@ -232,13 +251,22 @@ t.test(
     await none.failed(1);
     t.match(none.warnings.join("\n"), /\/none\/hook present _acme-challenge\.gw\.example cannot be run: ENOENT/);
 
-    const hanging = hookFor(t, pebble, 'if (task === "present") { setInterval(() => {}, 1_000); return; }');
+    const hangs = `if (task === "present") {
+      const { pid } = require("node:child_process").spawn("sleep", ["600"]);
+      require("node:fs").writeFileSync(__filename + ".pid", String(pid));
+      return;
+    }`;
+    const hanging = hookFor(t, pebble, hangs);
     const late = await certificate(t, pebble, hanging.hook);
     await late.start();
-    await until("it runs", () => hanging.calls().length === 1);
+    const started = `${hanging.hook}.pid`;
+    await until("it runs", () => existsSync(started) && readFileSync(started, "utf8") !== "");
+    const pid = Number(readFileSync(started, "utf8"));
+    t.ok(runs(pid));
     late.timers.advance(HOOK_TIMEOUT_MS);
     await late.failed(1);
     t.match(late.warnings.join("\n"), /hook present _acme-challenge\.gw\.example takes too long/);
+    await until("what it started has ended", () => !runs(pid));
     t.same(
       hanging.calls().map(([task]) => task),
       ["present", "cleanup"],
@@ -250,6 +278,15 @@ t.test(
     t.match(idle.warnings[0], /no certificate for .*: .*TXT/i, "the authority did not find the record");
   },
 );
+
+/** False for one that has ended and that nobody has asked for its end. */
+function runs(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
 
 t.test("an authority that cannot be reached, or is not who it says, is told", { skip }, async (t) => {
   const [port = 0] = await freePorts(1);

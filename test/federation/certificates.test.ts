@@ -8,6 +8,8 @@ import { type CertifiedKey, ServedCertificate } from "../../src/federation/certi
 import { newFederationStats } from "../../src/federation/stats.js";
 import { VirtualTimers } from "../link/timers.js";
 import { TestAuthority } from "./authority.js";
+import { DOMAIN, gatewayPlace, get, mustServe, say } from "./gateway-place.js";
+import { VERSION } from "./raw-node.js";
 
 const DAY_MS = 86_400_000;
 
@@ -88,3 +90,37 @@ t.test("one that is broken is counted, and the one before it shown", async (t) =
   timers.advance(1);
   t.not(await served.context(), before);
 });
+
+t.test(
+  "a classic server refuses a certificate that has ended, is for another name, or from another authority",
+  async (t) => {
+    const timers = new VirtualTimers();
+    let shown: CertifiedKey | undefined;
+    const terminate = async () => shown!;
+    const other = await TestAuthority.make("Another authority");
+    const certify = async (from: TestAuthority, dns: string, validMs = DAY_MS) => {
+      const { cert, key } = await from.certify({ dns: [dns], validMs });
+      return { certificate: cert, key };
+    };
+    shown = await certify(other, `*.${DOMAIN}`);
+    const scene = await gatewayPlace(t, timers, { terminate }, true);
+    const honest = await gatewayPlace(t);
+    const attacks: [code: string, shown: CertifiedKey][] = [
+      ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", shown],
+      ["CERT_HAS_EXPIRED", await certify(scene.authority, `*.${DOMAIN}`, -1_000)],
+      ["ERR_TLS_CERT_ALTNAME_INVALID", await certify(scene.authority, "*.other.example")],
+      ["ERR_TLS_CERT_ALTNAME_INVALID", await certify(scene.authority, DOMAIN)],
+      ["ERR_TLS_CERT_ALTNAME_INVALID", await certify(scene.authority, `*.sub.${DOMAIN}`)],
+    ];
+    for (const [code, certified] of attacks) {
+      shown = certified;
+      timers.advance(CERTIFICATE_KEPT_MS);
+      await t.rejects(say(scene, get(scene, VERSION)), { code });
+      await mustServe(t, honest);
+    }
+    t.equal(scene.gateway.federation.stats.gatewayRequests, 0);
+    shown = await certify(scene.authority, `*.${DOMAIN}`);
+    timers.advance(CERTIFICATE_KEPT_MS);
+    await mustServe(t, scene);
+  },
+);

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { backOffMs } from "../back-off.js";
 import { memberOf, parseJsonObject } from "../json.js";
 import type { Timers } from "../overlay.js";
@@ -132,8 +132,9 @@ export class AcmeCertificate {
     const at = end === undefined ? 0 : text.indexOf(end) + end.length;
     const kept = { key: text.slice(0, at), certificate: text.slice(at) };
     try {
-      const isOurs = new X509Certificate(kept.certificate).checkHost(this.#options.name.replace(/^\*/, "any"));
-      return isOurs === undefined ? undefined : kept;
+      const certificate = new X509Certificate(kept.certificate);
+      const isOurs = certificate.checkHost(this.#options.name.replace(/^\*/, "any")) !== undefined;
+      return isOurs && certificate.checkPrivateKey(createPrivateKey(kept.key)) ? kept : undefined;
     } catch {
       return undefined;
     }

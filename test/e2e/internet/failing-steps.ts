@@ -6,6 +6,7 @@ import { hasTexts } from "../steps/talk.js";
 import type { Network } from "./hosts.js";
 import type { GatewayHost, MixedStage } from "./mixed-stage.js";
 import { eachCrossing, messagesOfAll, ROOM_VERSION, sendTexts } from "./mixed-steps.js";
+import { operatorAsks } from "./operator-step.js";
 
 const MISSED = 30;
 /** A Synapse of the classic federation asks again after 4 s, 16 s and then each minute, somewhat more or less. */
@@ -34,6 +35,7 @@ export function failingSteps({ cutMs }: { cutMs: number }): readonly Step<MixedS
     { title: "an exit killed in mid-join, from the overlay's side", run: (stage) => killedInMidJoin(stage, "lan") },
     { title: "one gateway gone, the other takes over, and back", run: takeOver },
     { title: "HAProxy before both gateways, one of them killed", run: behindHaproxy },
+    { title: "the operator asks who used the gateways", run: operatorAsks },
   ];
 }
 

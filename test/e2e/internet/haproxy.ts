@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DebianPrograms } from "./debian-programs.js";
+import { frontConfig } from "./guide.js";
 import type { Host } from "./hosts.js";
 import { Service } from "./service.js";
 
@@ -11,17 +12,8 @@ export function haproxy(
   folder: string,
   gateways: readonly string[],
 ): Service {
-  const servers = gateways.map((each, index) => `  server g${index + 1} ${each} check send-proxy-v2`).join("\n");
-  const config = `listen gateways
-  mode tcp
-  bind :443,:8448
-  timeout connect 5s
-  timeout client 11m
-  timeout server 11m
-${servers}
-`;
   const file = join(folder, "haproxy.cfg");
-  writeFileSync(file, config);
+  writeFileSync(file, frontConfig("listen gateways", gateways));
   return new Service({
     label: "haproxy",
     folder,

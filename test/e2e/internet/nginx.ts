@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DebianPrograms } from "./debian-programs.js";
+import { frontConfig } from "./guide.js";
 import type { Host } from "./hosts.js";
 import { Service } from "./service.js";
 import type { CertificateFiles } from "./small-internet.js";
@@ -77,21 +78,12 @@ export function homeserverFront(
   return nginx(host, programs, folder, sections, async () => host.listensOn(443));
 }
 
-/** What passes every connection on these ports to the first of these gateways that takes it, and says whose it is. */
+/** nginx before gateways, as docs/gateway.md has it: it passes every connection to one that takes it, and says whose it is. */
 export function streamFront(
   host: Host,
   programs: DebianPrograms,
   folder: string,
-  ports: readonly number[],
-  [first, ...others]: readonly string[],
+  gateways: readonly string[],
 ): Service {
-  const listens = ports.map((port) => `listen ${port};`).join(" ");
-  const sections = `stream {
-  upstream gateways {
-    server ${first};
-${others.map((each) => `    server ${each} backup;\n`).join("")}  }
-  server { ${listens} proxy_pass gateways; proxy_protocol on; proxy_connect_timeout 5s; proxy_timeout 11m; }
-}
-`;
-  return nginx(host, programs, folder, sections, async () => host.listensOn(ports[0]!));
+  return nginx(host, programs, folder, frontConfig("stream {", gateways), async () => host.listensOn(443));
 }

@@ -26,8 +26,7 @@ const EDGES: readonly Edge[] = [
 ];
 const LINK_PORT = 18_100;
 const CLASSIC_PORTS = [443, 8448];
-/** Where gateways take what a front passes on, from the front's own machine and from another. */
-const INNER_PORT = 4_430;
+/** Where gateways take what a front passes on. */
 const FRONT_PORT = 8_443;
 const REACH_MS = 15_000;
 
@@ -113,21 +112,19 @@ function gatewaySettings(
   fronts: readonly string[],
 ): Json {
   const allow = [nodes[A]!.name, nodes[B]!.name];
-  const direct = CLASSIC_PORTS.map((port) => `0.0.0.0:${port}`);
-  const listen = [...(index === G1 ? direct : [`127.0.0.1:${INNER_PORT}`]), `0.0.0.0:${FRONT_PORT}`];
+  const listen = [...(index === G1 ? CLASSIC_PORTS : []), FRONT_PORT].map((port) => `0.0.0.0:${port}`);
   return {
     exit: { allow },
-    gateway: { domain: DOMAIN, listen, allow, fronts: [...fronts, "127.0.0.1"], terminate: true, ...wildcard },
+    gateway: { domain: DOMAIN, listen, allow, fronts, terminate: true, ...wildcard },
   };
 }
 
-/** nginx on the second gateway's machine, and HAProxy on one of its own; each passes to the other gateway where one is gone. */
+/** nginx on the second gateway's machine, and HAProxy on one of its own, each before both gateways. */
 async function startFronts(internet: SmallInternet, machines: Machines, host: Host): Promise<void> {
   const { owner, programs } = internet;
   const places = [machines[G1], machines[G2]].map((each) => `${each.address("internet")}:${FRONT_PORT}`);
-  const inner = [`127.0.0.1:${INNER_PORT}`, places[0]!];
   const fronts = [
-    streamFront(machines[G2], programs, internet.folder("gateway-nginx"), CLASSIC_PORTS, inner),
+    streamFront(machines[G2], programs, internet.folder("gateway-nginx"), places),
     haproxy(host, programs, internet.folder("haproxy"), places),
   ];
   for (const front of fronts) {

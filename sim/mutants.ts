@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: "loops",
     swarm: {},
     edits: [
-      { file: "src/router/key-step.js", find: "!course.isDown && depth > 0", replace: "depth > 0" },
+      { file: "src/router/key-step.js", find: "!course.isDown && depth > highest", replace: "depth > highest" },
       { file: "src/router/key-step.js", find: "parent === 0 || parent === barred ||", replace: "parent === 0 ||" },
       { file: "src/router/key-step.js", find: "!isDeeper || child === barred ||", replace: "!isDeeper ||" },
     ],

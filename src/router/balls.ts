@@ -155,12 +155,6 @@ export class Balls implements RouteMap, Detours {
     return this.map.survey(this.#ownRecord().id, nowMs, { nodesMax: countMax });
   }
 
-  spanMs(): number {
-    const peers = [...this.view.peers()];
-    const linkMs = peers.reduce((sum, { rttMs }) => sum + rttMs, 0) / Math.max(1, peers.length);
-    return linkMs * Math.max(...this.view.trees.map(({ position }) => position?.coordinates.length ?? 0));
-  }
-
   /** How far a ball reaches, the own one or that of a node: see `BallMap.reachMs`. */
   reachMs(id: string | undefined, nowMs: number): number {
     return this.map.reachMs(id ?? this.#ownRecord().id, nowMs);

@@ -50,7 +50,7 @@ export interface PathConfig {
   readonly tryMs: readonly number[];
   /** So long after the last try of a search a reply to it is still taken. */
   readonly replyMs: number;
-  /** Nodes around from which a search begins as well, when three tries found nothing. */
+  /** Nodes around from which a later try of a search begins as well. */
   readonly detoursMax: number;
   /** Replies with a false signature after which a nonce is void. */
   readonly badRepliesMax: number;
@@ -115,7 +115,7 @@ export const PATH_DEFAULTS: PathConfig = {
   inquiriesMax: 256,
   tryMs: [500, 500, 500, 500, 500, 500, 1_500],
   replyMs: 5_000,
-  detoursMax: 8,
+  detoursMax: 12,
   badRepliesMax: 4,
 
   destinationsMax: 5_120,

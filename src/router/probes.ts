@@ -65,8 +65,6 @@ export interface Detours {
   prepare(nowMs: number): void;
   /** Routes to at most `count` nodes around, at random. */
   detours(count: number, nowMs: number): Uint16Array[];
-  /** A round trip to the farthest root, as far as the own links tell. */
-  spanMs(): number;
 }
 
 /** Questions without an answer: their tries go on, or are over. */
@@ -77,14 +75,9 @@ export interface Silences {
 
 const ALL_TREES = (1 << TREE_COUNT) - 1;
 
-/** Where the trees are no deeper than this, as a round trip to a root, an answer is overdue after a second. */
-const NEAR_MS = 500;
-/**
- * The tries of a search that make detours. In a deep tree the answer is likely under way, and each probe passes many nodes: there are
- * fewer of them, and each goes on in one tree alone.
- */
-const DETOUR_TRIES_NEAR: readonly number[] = [2, 3, 5];
-const DETOUR_TRIES_FAR: readonly number[] = [3, 5];
+/** The tries of a search that make detours as well, and those whose probes may change the tree and so go around roots. */
+const DETOUR_TRIES: readonly number[] = [2, 3, 5];
+const OPEN_TRIES: readonly number[] = [1, 3, 5];
 
 /** Tries of a question that is worth fewer than others. */
 const TRIES_MAX: Partial<Record<Question["kind"], number>> = { check: 3, request: 3, relocate: 1, spares: 2, offer: 1 };
@@ -217,21 +210,14 @@ export class Probes {
     if (locator !== undefined) send("locator", ProbeMode.TREE, { place: locatorPlace(locator.bytes) });
     const isByLocator = kind === "relocate" || (locator !== undefined && inquiry.tryCount === 0);
     if (isByLocator && isUrgent !== true) return;
+    const isOpen = kind === "find" && OPEN_TRIES.includes(inquiry.tryCount);
     for (let tree = 0; tree < TREE_COUNT; tree++)
-      send(BY_TREE[tree]!, ProbeMode.KEY, { tree, mask: ALL_TREES & ~(1 << tree) });
+      send(BY_TREE[tree]!, ProbeMode.KEY, { tree, mask: isOpen ? 0 : ALL_TREES & ~(1 << tree) });
     if (kind !== "find" || isForeign === true) return;
     if (inquiry.tryCount > 0) this.detours.prepare(nowMs);
-    const isNear = this.detours.spanMs() <= NEAR_MS;
-    if (!(isNear ? DETOUR_TRIES_NEAR : DETOUR_TRIES_FAR).includes(inquiry.tryCount)) return;
+    if (!DETOUR_TRIES.includes(inquiry.tryCount)) return;
     for (const [i, route] of this.detours.detours(this.deps.config.detoursMax, nowMs).entries())
-      for (let tree = 0; tree < TREE_COUNT; tree++)
-        if (isNear || tree === i % TREE_COUNT)
-          send("detour", ProbeMode.SOURCE, {
-            route,
-            tree,
-            mask: isNear ? ALL_TREES & ~(1 << tree) : 0,
-            isDetour: true,
-          });
+      send("detour", ProbeMode.SOURCE, { route, tree: i % TREE_COUNT, isDetour: true });
   }
 
   #isSigned(reply: ProbeReply): boolean {

@@ -272,7 +272,7 @@ t.test("detours find keys behind three roots that drop everything", async (t) =>
     }
     return count;
   };
-  const [without, withDetours] = [found(0), found(8)];
+  const [without, withDetours] = [found(0), found(12)];
   t.comment(`${without} without, ${withDetours} with`);
   t.ok(withDetours > without);
   t.ok(withDetours >= 32, `${withDetours} of 35, where some are cut off by the roots`);

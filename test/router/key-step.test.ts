@@ -24,13 +24,13 @@ function scramble(mesh: StaticMesh, random: Random): void {
 }
 
 /** Per node, tree and direction: how often a frame was there. Stops after `stepsMax`. */
-function walk(mesh: StaticMesh, from: number, mayReturn: boolean, stepsMax: number, forget = false): number[] {
+function walk(mesh: StaticMesh, from: number, isData: boolean, stepsMax: number, forget = false): number[] {
   const visits = new Map<number, number>();
   const course: KeyCourse = { tree: 0, mask: 0, isDown: false, depth: DEPTH_NONE };
   let at = from;
   let ingress = 0;
   for (let steps = 0; steps < stepsMax; steps++) {
-    const port = stepByKey(mesh.nodes[at]!, TARGET, course, ingress, mayReturn);
+    const port = stepByKey(mesh.nodes[at]!, TARGET, course, ingress, isData);
     if (port === 0) return [...visits.values()];
     const wire = mesh.wires[at]!.get(port)!;
     at = wire.to;
@@ -46,11 +46,11 @@ const meshes = [grid(4, 4), randomGraph(12, 20, seeded(5))].map((graph) => new S
 
 t.test("whatever the tables say, a frame is at a node at most twice in one tree and direction", async () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 2 ** 31 }), fc.boolean(), (seed, mayReturn) => {
+    fc.property(fc.integer({ min: 1, max: 2 ** 31 }), fc.boolean(), (seed, isData) => {
       for (const mesh of meshes) {
         scramble(mesh, seeded(seed));
         for (let from = 0; from < mesh.nodes.length; from++)
-          if (walk(mesh, from, mayReturn, 10_000).some((visits) => visits > 2)) return false;
+          if (walk(mesh, from, isData, 10_000).some((visits) => visits > 2)) return false;
       }
       return true;
     }),
@@ -112,4 +112,36 @@ t.test("a frame begins in a tree whose table has the key", async (t) => {
   const course: KeyCourse = { tree: 0, mask: 0, isDown: false, depth: DEPTH_NONE };
   t.equal(stepByKey(node, TARGET, course, 0, false), port);
   t.match(course, { tree: 2, mask: 0, isDown: true });
+});
+
+t.test("a probe to which other trees are open changes the tree before a root, in the last it goes there", async (t) => {
+  // 0 is the root of trees 0 and 1, 4 of tree 2: a line.
+  const mesh = new StaticMesh({ count: 5, links: [[0, 1], [1, 2], [2, 3], [3, 4]] }, { roots: [0, 0, 4] }); // biome-ignore format: one line
+  const node = mesh.nodes[1]!;
+  const start = (mask: number): KeyCourse => ({ tree: 0, mask, isDown: false, depth: DEPTH_NONE });
+  const [toRoot, away] = [mesh.portTo(1, 0), mesh.portTo(1, 2)];
+  const probe = start(0);
+  t.equal(stepByKey(node, TARGET, probe, 0, false), away, "up in tree 2");
+  t.match(probe, { tree: 2, mask: 3, isDown: false });
+  t.equal(stepByKey(node, TARGET, start(6), 0, false), toRoot, "pinned");
+  t.equal(stepByKey(node, TARGET, start(0), 0, true), toRoot, "DATA");
+});
+
+t.test("on its way up a frame goes over to a tree whose table has the key, on its way down it does not", async (t) => {
+  const mesh = new StaticMesh(grid(3, 3), { roots: [8, 8, 8] });
+  const node = mesh.nodes[4]!;
+  const [below, from] = [mesh.portTo(4, 1), mesh.portTo(4, 3)];
+  node.trees[1]!.below.set(toHex(TARGET), below);
+  const at = (mask: number, isDown: boolean): KeyCourse => ({ tree: 0, mask, isDown, depth: 2 });
+  for (const isData of [false, true]) {
+    const up = at(0, false);
+    t.equal(stepByKey(node, TARGET, up, from, isData), below);
+    t.match(up, { tree: 1, mask: 1, isDown: true });
+  }
+  const tried = at(2, false);
+  t.equal(stepByKey(node, TARGET, tried, from, false), node.trees[0]!.parentPort, "not to one that was tried");
+  node.trees[0]!.below.set(toHex(TARGET), mesh.portTo(4, 5));
+  const own = at(0, false);
+  stepByKey(node, TARGET, own, from, false);
+  t.equal(own.tree, 0, "its own comes first");
 });

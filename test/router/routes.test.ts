@@ -65,13 +65,13 @@ t.test("a key that nobody has is unreachable after the tries, and for a short ti
   t.same(typesOf(events), []);
   mesh.run(2);
   t.same(typesOf(events), ["unreachable"]);
-  t.equal(paths.stats.probesSent, 39, "one a tree, seven times, and thrice by either node around that is no neighbour");
+  t.equal(paths.stats.probesSent, 27, "one a tree, seven times, and thrice by either node around that is no neighbour");
   paths.findRoute(nobody, undefined, mesh.nowMs);
   t.match(paths.pollEvent(), { type: "unreachable" });
-  t.equal(paths.stats.probesSent, 39);
+  t.equal(paths.stats.probesSent, 27);
   mesh.run(1_000);
   paths.findRoute(nobody, undefined, mesh.nowMs);
-  t.equal(paths.stats.probesSent, 42);
+  t.equal(paths.stats.probesSent, 30);
 });
 
 t.test("a reply that has a longer way than a search lasts is a route all the same, for a while", async (t) => {

@@ -1,3 +1,4 @@
+import type { HomeserverInfo } from "../daemon/control-protocol.js";
 import { printable } from "../daemon/logs.js";
 
 /** Writes lines for a person to stdout. What came from other nodes is stripped of what could steer the terminal. */
@@ -19,9 +20,9 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   return rows.map((row) => `  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd());
 }
 
-/** Where a node and its homeserver meet. */
-export function homeserverText({ url, listen }: { readonly url: string; readonly listen: string }): string {
-  return `${url}, its federation taken at ${listen}`;
+/** A node's homeserver, and where the two meet. */
+export function homeserverText({ name, url, listen }: HomeserverInfo): string {
+  return `${name === null ? "" : `${name} at `}${url}, its federation taken at ${listen}`;
 }
 
 /** A round-trip time: `0.42 ms`, `12.3 ms`, `1,234 ms`. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isBindable } from "../federation/binding/statement.js";
 import type { AcmeRules } from "../federation/certificates/authority.js";
 import type { ExitRules } from "../federation/exit/exit.js";
 import { type PeerUri, parsePeerUri } from "../link/peer-uri.js";
@@ -124,6 +125,12 @@ export const ConfigSchema = z
       .meta({ examples: [NAME_SUFFIX] }),
     homeserver: z
       .strictObject({
+        name: text(isBindable, "the name of a server of the DNS in lower case, like example.org")
+          .optional()
+          .describe(
+            "The homeserver's own name, where it is one of the classic federation and not the node's; `pinyon binding show` gives what binds it to the node. Unset: the node's.",
+          )
+          .meta({ examples: ["example.org"] }),
         url: httpUrl
           .describe(
             "The homeserver's plain HTTP listener with the resource `federation`, on this host: `http://host:port` or `unix:/path/of/socket`.",
@@ -244,6 +251,8 @@ export interface Config extends Pick<ConfigText, "leaf" | "discovery" | "log" | 
 
 /** The homeserver beside a node. */
 export interface HomeserverConfig {
+  /** Its name of the classic federation; undefined: it has the node's. */
+  readonly name: string | undefined;
   /** Its plain HTTP listener. */
   readonly url: Endpoint;
   /** Where it hands over what it sends to others. */
@@ -270,6 +279,7 @@ export function resolveConfig(found: ConfigText): Config {
     metrics: { listen: metrics.listen === undefined ? undefined : parseHostPort(metrics.listen) },
     homeserver: homeserver && {
       ...homeserver,
+      name: homeserver.name,
       url: parseHttpUrl(homeserver.url)!,
       listen: parseEndpoint(homeserver.listen)!,
     },

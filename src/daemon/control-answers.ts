@@ -1,3 +1,4 @@
+import type { Bindings } from "../federation/binding/bindings.js";
 import { parsePeerUri } from "../link/peer-uri.js";
 import { decodePlace, locatorPlace } from "../wire/locator.js";
 import { keyToName } from "../wire/name.js";
@@ -61,6 +62,12 @@ export async function answerRequest(daemon: Daemon, request: ControlRequest): Pr
       return changeList(daemon, request.way, request.change, request.what);
     case "report":
       return report(daemon, request);
+    case "bindings":
+      return bindingsOf(daemon).list();
+    case "binding-import":
+      return bindingsOf(daemon).import(request.text);
+    case "binding-forget":
+      return bindingsOf(daemon).forget(request.name);
   }
 }
 
@@ -111,6 +118,11 @@ async function checkHomeserver({ federation, options }: Daemon): Promise<Homeser
     listen: homeserver === undefined ? null : formatEndpoint(homeserver.listen),
     steps: (await federation?.check()) ?? [],
   };
+}
+
+/** Federation is there before the control socket is. */
+function bindingsOf({ federation }: Daemon): Bindings {
+  return federation!.bindings;
 }
 
 function unreachable(key: Uint8Array, reason: string | undefined): PinyonError {

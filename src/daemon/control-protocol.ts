@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { BindingInfo } from "../federation/binding/bindings.js";
 import type { Standing } from "../federation/gateway/admission.js";
 import { INVITATION_USES_MAX } from "../federation/gateway/invitation.js";
 import type { Quota } from "../federation/quota.js";
@@ -50,6 +51,9 @@ export const ControlRequestSchema = z.discriminatedUnion("verb", [
     sinceMs: z.number(),
     untilMs: z.number(),
   }),
+  z.strictObject({ verb: z.literal("bindings") }),
+  z.strictObject({ verb: z.literal("binding-import"), text: z.string().max(8_192) }),
+  z.strictObject({ verb: z.literal("binding-forget"), name: target }),
 ]);
 export type ControlRequest = z.output<typeof ControlRequestSchema>;
 
@@ -80,6 +84,14 @@ export interface TreeInfo {
   readonly rootChanges: number;
 }
 
+export interface HomeserverInfo {
+  /** Its name of the classic federation; null where it has the node's. */
+  readonly name: string | null;
+  /** Where the node finds it, and where the node takes what it sends to others. */
+  readonly url: string;
+  readonly listen: string;
+}
+
 export interface StatusResult {
   readonly name: string;
   readonly key: string;
@@ -93,8 +105,8 @@ export interface StatusResult {
   /** Only loopback, link-local and private sources are admitted. */
   readonly localOnly: boolean;
   readonly metrics: string;
-  /** Where the node finds its homeserver, and where it takes what that sends to others; null where it serves none. */
-  readonly homeserver: { readonly url: string; readonly listen: string } | null;
+  /** Null where the node serves none. */
+  readonly homeserver: HomeserverInfo | null;
   /** What LAN discovery does. */
   readonly discovery: string;
   readonly links: readonly LinkInfo[];
@@ -235,6 +247,10 @@ interface Results {
   readonly "gateway-invite": InviteResult;
   readonly list: ListResult;
   readonly report: ReportResult;
+  readonly bindings: readonly BindingInfo[];
+  readonly "binding-import": BindingInfo;
+  /** True where it was known. */
+  readonly "binding-forget": boolean;
 }
 
 /** What a request is answered with. */

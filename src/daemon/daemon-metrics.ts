@@ -30,6 +30,13 @@ export function daemonMetrics(daemon: Daemon): Metric[] {
       ),
       label: "tree",
     },
+    gauge(
+      "bindings_changed",
+      "Classic names bound to another node than before, and refused until a person decides.",
+      () => {
+        return (daemon.federation?.bindings.list() ?? []).filter(({ state }) => state === "changed").length;
+      },
+    ),
     {
       ...gauge(
         "federation_certificate_days_left",

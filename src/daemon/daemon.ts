@@ -5,6 +5,7 @@ import { letHeapGrow } from "../driver/heap.js";
 import { Overlay } from "../driver/overlay.js";
 import type { OverlaySession } from "../driver/overlay-session.js";
 import { systemRandom } from "../driver/random.js";
+import type { BindingEvent } from "../federation/binding/bindings.js";
 import type { Federation } from "../federation/federation.js";
 import type { Use } from "../federation/use.js";
 import { selfSignedCertificate } from "../link/certificate.js";
@@ -125,7 +126,7 @@ export class Daemon {
     this.#seed = seed;
     const node = makeNode(options, found, this.clock.nowMs());
     this.name = keyToName(node.key, config.suffix);
-    this.#remotes = new Remotes(() => this.overlay, this.name, this.clock);
+    this.#remotes = new Remotes(() => this.overlay, config.homeserver?.name ?? this.name, this.clock);
     this.overlay = new Overlay({
       node,
       timers: this.clock,
@@ -200,6 +201,7 @@ export class Daemon {
       timers: this.clock,
       warn: (text) => this.warn(text),
       onUse: (use) => this.#handleUse(use),
+      onBinding: (event) => this.#handleBinding(event),
       onFault: (error) => this.handleFault(error),
     });
     this.#remotes.onRequest = (...request) => federation.handleRequest(...request);
@@ -222,6 +224,12 @@ export class Daemon {
     const { way, key, host, port, sizeBytes, tookMs } = use;
     this.journal.append(use);
     if (way === "exit") this.options.log.info({ host, port, sizeBytes, tookMs, node: key }, "exit used");
+  }
+
+  #handleBinding({ what, ...binding }: BindingEvent): void {
+    const { log } = this.options;
+    if (what === "changed") log.warn(binding, "a name is bound to another node than before: refused");
+    else log.info(binding, `binding ${what}`);
   }
 
   /** An added peer that stands in the config file by now is that file's. */

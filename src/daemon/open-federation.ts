@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type BindingEvent, BindingsSchema } from "../federation/binding/bindings.js";
 import type { CertifiedKey } from "../federation/certificates/served-certificate.js";
 import { type ClassicWay, Federation } from "../federation/federation.js";
 import type { FrontRules } from "../federation/gateway/classic-front.js";
@@ -33,14 +34,17 @@ export interface FederationParts {
   readonly warn: (text: string) => void;
   /** Another node used this one as its exit or gateway. */
   readonly onUse: (use: Use) => void;
+  readonly onBinding: (event: BindingEvent) => void;
   readonly onFault: (error: unknown) => void;
 }
 
 /** Starts federation with what it keeps in the state folder. Throws `PINYON_LISTEN`, and `PINYON_STATE` where that cannot be used. */
 export async function openFederation(parts: FederationParts): Promise<Federation> {
-  const { folder, config, name, seed, overlay, timers, warn, onUse, onFault } = parts;
+  const { folder, config, name, seed, overlay, timers, warn, onUse, onBinding, onFault } = parts;
   const { homeserver } = config;
-  if (config.classic !== "off" && NO_DNS.test(name)) warn(NO_WAY_BACK);
+  if (homeserver?.name !== undefined) {
+    if (config.classic === "off") warn(NO_CLASSIC);
+  } else if (config.classic !== "off" && NO_DNS.test(name)) warn(NO_WAY_BACK);
   if (config.classic === "exit" && config.exits.length === 0) warn("`classic: exit` needs `exits`, which names none");
   for (const text of config.gateways?.invitations ?? []) {
     const gateway = readInvitation(text)!.gateway;
@@ -68,6 +72,8 @@ export async function openFederation(parts: FederationParts): Promise<Federation
         write: (file, text) => writeAtomic(join(folder, file), text),
       },
       keptWakeUps: new KeptFile(join(folder, "wake-ups"), WakeUpStateSchema, { recent: [], owed: [] }, warn),
+      keptBindings: new KeptFile(join(folder, "bindings"), BindingsSchema, [], warn),
+      onBinding,
       timers,
       random: Math.random,
       warn,
@@ -82,6 +88,9 @@ export async function openFederation(parts: FederationParts): Promise<Federation
 const NO_DNS = /\.alt$/;
 const NO_WAY_BACK =
   "`classic` lets the homeserver ask servers outside of the mesh, and none of them can find a server whose name ends in `.alt`: they refuse what it signs";
+
+const NO_CLASSIC =
+  "`homeserver.name` is one of the classic federation, and the homeserver reaches no server of it: set `classic: direct`";
 
 function classicWay({ classic, exits }: Config): ClassicWay | undefined {
   if (classic === "off") return undefined;

@@ -1,6 +1,7 @@
+import type { BindingInfo } from "../federation/binding/bindings.js";
 import { keyToName } from "../wire/name.js";
 import type { HomeserverConfig } from "./config.js";
-import type { LinkInfo, StatusResult, TreeInfo } from "./control-protocol.js";
+import type { HomeserverInfo, LinkInfo, StatusResult, TreeInfo } from "./control-protocol.js";
 import type { Daemon } from "./daemon.js";
 import { formatEndpoint, formatHttpUrl } from "./endpoint.js";
 import { formatHostPort } from "./host-port.js";
@@ -67,12 +68,12 @@ export function listenAddresses({ listeners }: Daemon): string[] {
 }
 
 /** Where node and homeserver meet, as the config file says it. */
-export function homeserverEndpoints({ url, listen }: HomeserverConfig): { url: string; listen: string } {
-  return { url: formatHttpUrl(url), listen: formatEndpoint(listen) };
+export function homeserverEndpoints({ name, url, listen }: HomeserverConfig): HomeserverInfo {
+  return { name: name ?? null, url: formatHttpUrl(url), listen: formatEndpoint(listen) };
 }
 
 function warningsOf(daemon: Daemon, linkCount: number): string[] {
-  const { warnings, peers, faults } = daemon;
+  const { warnings, peers, faults, federation } = daemon;
   const unlinked = peers.list().filter(({ linked, origin }) => !linked && origin !== "discovered");
   return [
     ...warnings,
@@ -80,8 +81,16 @@ function warningsOf(daemon: Daemon, linkCount: number): string[] {
     ...unlinked.map(
       ({ uri, lastError }) => `no link to the peer ${uri}${lastError === null ? " yet" : `: ${lastError}`}`,
     ),
+    ...(federation?.bindings.list() ?? []).flatMap(bindingWarning),
     ...daemon.roots.flatMap((watch) => watch.warning(daemon.clock.nowMs()) ?? []),
     ...(faults > 0 ? [`errors of Pinyon itself: ${faults}: the log has them, please report them`] : []),
     ...(linkCount === 0 ? ["no links: add a peer with `pinyon peer add <uri>`, or start a node on this LAN"] : []),
+  ];
+}
+
+function bindingWarning({ name, node, changedTo }: BindingInfo): string[] {
+  if (changedTo === null) return [];
+  return [
+    `${name} was bound to the node ${node}, and now says ${changedTo}: nothing passes to it or from it. Ask its owner; \`pinyon binding forget ${name}\` believes what it says now`,
   ];
 }

@@ -29,11 +29,11 @@ export interface HttpPeerOptions {
 
 /**
  * Another node as a place to send HTTP requests to and to take them from: HTTP/2 on both streams of a session. Each side first states
- * its server name on each stream; nothing that follows is looked at unless it is a name of the session's key, and the same on both.
- * Requests need not wait for that: the key alone says who reads them.
+ * its server name on each stream; nothing that follows is looked at unless it is a name of the session's key, or a classic one, and the same
+ * on both. Requests need not wait for that: the key alone says who reads them.
  */
 export class HttpPeer {
-  /** The server name that the other node stated; rejects with an `OverlayError` where the session ends without one. */
+  /** The server name that the other node stated, a classic one unproven; rejects with an `OverlayError` where the session ends without one. */
   readonly remoteName: Promise<string>;
   /** That name, once it was stated. */
   stated: string | undefined;

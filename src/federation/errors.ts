@@ -19,6 +19,11 @@ const ERRORS = {
   PINYON_CLASSIC_ADDRESS: [502, "the classic server's name leads to an address that is no host of the Internet"],
   PINYON_CLASSIC_CONNECT: [502, "no connection to the classic server can be made"],
   PINYON_CLASSIC_TLS: [502, "the classic server does not prove its name by a certificate that is believed"],
+  PINYON_BINDING: [502, "a statement that binds a server's name to a node is not good"],
+  PINYON_BINDING_CHANGED: [
+    502,
+    "the server's name is bound to another node than before: nothing passes until `pinyon binding` has been told what to believe",
+  ],
   PINYON_EXIT_FORBIDDEN: [502, "the node that was asked lets this one out to no server, or not to this one"],
   PINYON_EXIT_QUOTA: [502, "this node has used up what the exit lets it"],
   PINYON_EXIT_HELLO: [502, "a stream through an exit does not begin with TLS for the server that it leads to"],

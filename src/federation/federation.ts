@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Duplex } from "node:stream";
-import { nameToKey } from "../wire/name.js";
+import { isServerName, nameToKey } from "../wire/name.js";
+import { type BindingEvent, Bindings, type KeptBindings } from "./binding/bindings.js";
+import { BoundServers } from "./binding/bound-servers.js";
 import type { AcmeRules } from "./certificates/authority.js";
 import { Certificates } from "./certificates/certificates.js";
 import { type ClassicNetwork, DirectNetwork, type MachineNetwork } from "./classic/network.js";
 import { ClassicServers } from "./classic/servers.js";
 import type { Authorities } from "./classic/tls.js";
+import { WellKnown } from "./classic/well-known.js";
 import { KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS } from "./config.js";
 import { FederationError } from "./errors.js";
 import { Exit, type ExitRules, isExitPath } from "./exit/exit.js";
@@ -34,12 +37,13 @@ import { Servers } from "./servers.js";
 import { Signer } from "./signing.js";
 import { type FederationStats, newFederationStats } from "./stats.js";
 import type { Use } from "./use.js";
+import { askForWakeUp } from "./wake-request.js";
 import { type KeptWakeUps, WakeUps } from "./wake-ups.js";
 import { askWhole } from "./whole.js";
 import { formatXMatrix } from "./x-matrix.js";
 
 export interface FederationOptions {
-  /** This node's server name, and the 32-byte seed of its key. */
+  /** This node's name, which is its homeserver's where that has none of its own; and the 32-byte seed of its key. */
   readonly name: string;
   readonly seed: Uint8Array;
   readonly overlay: FederationOverlay;
@@ -69,6 +73,9 @@ export interface FederationOptions {
   readonly keyFolder: string;
   readonly caFiles: LocalCaFiles;
   readonly keptWakeUps: KeptWakeUps;
+  readonly keptBindings: KeptBindings;
+  /** Told what happens to bindings of classic names. */
+  readonly onBinding: (event: BindingEvent) => void;
   readonly timers: Timers;
   /** From 0 to below 1. */
   readonly random: () => number;
@@ -79,6 +86,8 @@ export interface FederationOptions {
 }
 
 export interface HomeserverOptions {
+  /** Its name of the classic federation, which holds no key, where it has one: then it signs with a key of its own. */
+  readonly name?: string | undefined;
   /** Where it listens. */
   readonly url: ListenAddress;
   /** Where it hands over what it asks of other servers, and what it shows there. */
@@ -97,6 +106,9 @@ export interface ClassicWay {
 /** Matrix federation of one homeserver with those beside other nodes, under this node's name. */
 export class Federation {
   readonly homeserver: Homeserver | undefined;
+  readonly bindings: Bindings;
+  /** The server that this node speaks for. */
+  readonly #serverName: string;
   readonly #options: FederationOptions;
   readonly #signer: Signer;
   readonly #servers: Servers;
@@ -109,6 +121,7 @@ export class Federation {
   readonly #guest: Guest;
   #gateway: Gateway | undefined;
   #invited: Invited | undefined;
+  readonly #wellKnown: WellKnown | undefined;
   readonly #classic: ClassicServers | undefined;
   readonly #reachability: Reachability;
   readonly #wakeUps: WakeUps;
@@ -143,6 +156,7 @@ export class Federation {
     this.#options = options;
     this.#signer = new Signer(seed, name);
     this.homeserver = homeserver && new Homeserver(homeserver.url, timers);
+    this.#serverName = homeserver?.name ?? name;
     const reachability = new Reachability({ timers, random, stats });
     this.#servers = new Servers(overlay, reachability, timers);
     const direct = new DirectNetwork(stats, timers, options.machine);
@@ -161,16 +175,14 @@ export class Federation {
       onUse,
       onFault,
     });
-    this.#classic =
-      this.#network &&
-      new ClassicServers({
-        network: this.#network,
-        authorities,
-        reachability,
-        stats,
-        timers,
-        random,
-      });
+    const bindings = new Bindings({ stats, wallMs: Date.now, kept: options.keptBindings, onEvent: options.onBinding });
+    this.bindings = bindings;
+    const outward = this.#network && { network: this.#network, authorities, stats, timers, random };
+    const wellKnown = outward && new WellKnown({ ...outward, onSaid: (host, said) => bindings.handleSaid(host, said) });
+    this.#wellKnown = wellKnown;
+    // Who cannot be reached by the mesh may be reached by the Internet, and the other way round.
+    const elsewhere = new Reachability({ timers, random, stats });
+    this.#classic = outward && new ClassicServers({ ...outward, wellKnown: wellKnown!, reachability: elsewhere });
     const wakeUps = new WakeUps({
       overlay,
       timers,
@@ -179,6 +191,7 @@ export class Federation {
       stats,
       kept: keptWakeUps,
       sendSigned: (server) => this.#sendWakeUp(server),
+      isUnsigned: this.#serverName !== name,
     });
     reachability.onBack = (server) => wakeUps.handleBack(server);
     this.#reachability = reachability;
@@ -199,29 +212,17 @@ export class Federation {
       warn,
     });
     const { own: certificate, challenger } = this.#certificates;
-    this.#inbound = new Inbound({
-      name,
-      homeserver: this.homeserver,
-      reachability,
-      wakeUps,
-      terminating: certificate === undefined ? gateways : new Set(),
-      stats,
-      timers,
-      onFault,
-    });
+    const terminating = certificate === undefined ? gateways : new Set<string>();
+    const common = { name: this.#serverName, bindings, reachability, wakeUps, stats, timers, onFault };
+    this.#inbound = new Inbound({ ...common, homeserver: this.homeserver, terminating });
     this.#guest = new Guest({ invitations, overlay, stats, timers, random, warn });
     this.#front = new ClassicFront({ name, gateways, certificate, challenger, inbound: this.#inbound, stats, timers });
     this.#outbound = new Outbound({
-      name,
+      ...common,
       servers: this.#servers,
-      classic: this.#classic,
+      classic: new BoundServers({ bindings, mesh: this.#servers, classic: this.#classic, stats }),
       keys: new KeyResponses({ files: keyFolder, stats, wallMs: Date.now }),
-      reachability,
-      wakeUps,
       fastRetries: homeserver?.fastRetries ?? false,
-      stats,
-      timers,
-      onFault,
     });
     if (this.homeserver !== undefined) this.homeserver.onBack = () => wakeUps.handleConnected();
   }
@@ -273,7 +274,9 @@ export class Federation {
     if (this.homeserver === undefined) return [];
     return selfCheck({
       homeserver: this.homeserver,
-      signer: this.#signer,
+      name: this.#serverName,
+      node: this.#signer,
+      wellKnown: this.#wellKnown,
       stats: this.stats,
       watch: (name, handler) => {
         this.#watchers.set(name, handler);
@@ -284,6 +287,7 @@ export class Federation {
 
   async stop(): Promise<void> {
     await this.#wakeUps.stop();
+    await this.bindings.stop();
     this.homeserver?.stop();
     await this.#listener?.close();
     this.#classic?.stop();
@@ -343,6 +347,7 @@ export class Federation {
 
   async #open(): Promise<void> {
     const { homeserver, caFiles, timers } = this.#options;
+    await this.bindings.start(this.#wellKnown);
     await this.#certificates.start();
     await this.#openGateway();
     if (homeserver === undefined) return;
@@ -383,9 +388,15 @@ export class Federation {
     else watcher(outbound);
   }
 
-  /** Wakes another homeserver; true where it took that. */
+  /**
+   * Wakes another homeserver; true where it took that. A node whose homeserver signs with a key of its own tells the other node instead, which
+   * then holds back nothing more, and wakes this homeserver.
+   */
   async #sendWakeUp(server: string): Promise<boolean> {
-    const { name, timers } = this.#options;
+    const { name, overlay, timers } = this.#options;
+    const key = isServerName(server) ? nameToKey(server) : this.bindings.pinned(server);
+    if (key === undefined) return false;
+    if (this.#serverName !== name) return askForWakeUp(overlay, timers, server, key);
     try {
       const keyId = await this.homeserver?.keyId(nameToKey(name)!);
       if (keyId === undefined) return false;
@@ -393,7 +404,7 @@ export class Federation {
       const request = { method: "PUT", path: `/_matrix/federation/v1/send/pinyon-${randomUUID()}`, content };
       const signature = this.#signer.authorization({ ...request, destination: server }, keyId);
       const headers = { "content-type": "application/json", "x-matrix": [formatXMatrix(signature)] };
-      const passage = await this.#servers.open(server, { ...request, headers, hasBody: true });
+      const passage = await this.#servers.open(server, { ...request, headers, hasBody: true }, key);
       const body = Buffer.from(JSON.stringify(content));
       const { status } = await askWhole(passage, body, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, timers);
       return status === 200;

@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { isServerName } from "../wire/name.js";
+import type { Bindings } from "./binding/bindings.js";
 import { INBOUND_PARTS, INBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import { exchange, type Question, type RequestHead } from "./exchange.js";
@@ -20,6 +22,7 @@ export interface InboundOptions {
   readonly name: string;
   /** Undefined where the node serves none. */
   readonly homeserver: Homeserver | undefined;
+  readonly bindings: Bindings;
   readonly reachability: Reachability;
   readonly wakeUps: WakeUps;
   /** Keys in hex of the gateways that may end TLS in this node's place. */
@@ -32,12 +35,12 @@ export interface InboundOptions {
 /** A request of another server that may go on. */
 interface Incoming {
   readonly kind: PathKind;
-  /** The server of the overlay that asks; undefined where it is a classic one. */
+  /** The server whose node asks; undefined where a classic one came by a gateway. */
   readonly origin: string | undefined;
   readonly head: RequestHead;
 }
 
-/** What other nodes ask of the homeserver: checked, and passed to it as the server that the session proves. */
+/** What other nodes ask of the homeserver: checked, and passed to it as the server that the session, or a binding, proves. */
 export class Inbound {
   readonly #options: InboundOptions;
   /** Requests under way: all, and by the key of the node that made them. */
@@ -123,10 +126,17 @@ export class Inbound {
     }
     const { kind, isSigned } = classify(method, path);
     const signatures = isSigned || values.length > 0 ? readXMatrix(values) : [];
-    const origin = await remote.name;
+    const origin = await this.#provenName(remote);
     requireParties(signatures, origin, name);
     const passed = { ...passRequestHeaders(rawHeaders), host: name, ...authorizationHeader(signatures) };
     return { kind, origin, head: { method, path, headers: passed, hasBody } };
+  }
+
+  /** The server that a node speaks for: the session has proved a name that holds its key, any other must be bound to that. */
+  async #provenName({ name, key }: RemoteNode): Promise<string> {
+    const stated = await name;
+    if (isServerName(stated) || (await this.#options.bindings.isBound(stated, key))) return stated;
+    throw new FederationError("PINYON_ORIGIN", `${stated} is not bound to the node that says so`);
   }
 
   #classicRequest(

@@ -1,9 +1,10 @@
 import { isServerName } from "../wire/name.js";
+import type { Bindings } from "./binding/bindings.js";
+import type { BoundServers } from "./binding/bound-servers.js";
 import { CLASSIC_REQUESTS_MAX } from "./classic/config.js";
-import type { ClassicServers } from "./classic/servers.js";
 import { KEPT_KEY_TIMEOUT_MS, KEY_BODY_BYTES_MAX, KEY_TIMEOUT_MS, OUTBOUND_REQUESTS_MAX } from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
-import { exchange, type Question, type RequestHead } from "./exchange.js";
+import { exchange, type Passage, type Question, type RequestHead } from "./exchange.js";
 import { headerValues, passRequestHeaders, passResponseHeaders } from "./headers.js";
 import { http1Question } from "./http1.js";
 import { type KeyResponses, namesOfQuery } from "./key-responses.js";
@@ -22,8 +23,9 @@ export interface OutboundOptions {
   /** This node's server name. */
   readonly name: string;
   readonly servers: Servers;
-  /** Undefined where the node asks no servers but those of the overlay. */
-  readonly classic: ClassicServers | undefined;
+  /** Those whose name holds no key. */
+  readonly classic: BoundServers;
+  readonly bindings: Bindings;
   readonly keys: KeyResponses;
   readonly reachability: Reachability;
   readonly wakeUps: WakeUps;
@@ -39,7 +41,8 @@ interface Outgoing {
   readonly kind: PathKind;
   readonly destination: string;
   /** Who finds the destination. */
-  readonly servers: Pick<Servers, "open">;
+  readonly servers: { open(name: string, head: RequestHead): Promise<Passage> };
+  /** Its name holds no key. */
   readonly isClassic: boolean;
   readonly head: RequestHead;
   readonly question: Question;
@@ -78,7 +81,6 @@ export class Outbound {
     const { method = "", rawHeaders } = request;
     const isClassic = !isServerName(destination);
     const servers = isClassic ? this.#options.classic : this.#options.servers;
-    if (servers === undefined) throw new FederationError("PINYON_CLASSIC_NAME", destination);
     if (destination === this.#options.name) throw new FederationError("PINYON_DESTINATION", "it is this server itself");
     const { kind, isSigned } = classify(method, path);
     if (kind === "wake") throw new FederationError("PINYON_PATH");
@@ -116,7 +118,10 @@ export class Outbound {
   }
 
   async #passToClassic({ servers, destination, head, question }: Outgoing): Promise<void> {
-    await exchange(question, await servers.open(destination, head), passResponseHeaders, this.#options.timers);
+    const { bindings, wakeUps, timers } = this.#options;
+    const status = await exchange(question, await servers.open(destination, head), passResponseHeaders, timers);
+    // A node stands behind that name: it wants to hear when this one is back.
+    if (status === 200 && bindings.pinned(destination) !== undefined) wakeUps.noteContact(destination);
   }
 
   async #passOn({ kind, servers, destination, head, question }: Outgoing): Promise<void> {
@@ -164,6 +169,10 @@ export class Outbound {
     const { head, question } = outgoing;
     const { keys, stats, timers } = this.#options;
     const asked = await within(readWhole(question.body, KEY_BODY_BYTES_MAX), KEY_TIMEOUT_MS, timers);
+    if (outgoing.isClassic && isOverlayQuery(head.path, asked)) {
+      giveWhole(question, KEPT, await keys.storedQuery(namesOfQuery(head.path, asked)));
+      return;
+    }
     try {
       const answer = await this.#ask(outgoing, asked, KEY_TIMEOUT_MS);
       giveWhole(question, answer, isSuccess(answer) ? await keys.checkQuery(answer.body) : answer.body);
@@ -187,6 +196,15 @@ export class Outbound {
     if (answer.status >= 500) throw new FederationError("PINYON_HOMESERVER_ANSWER", `it answered ${answer.status}`);
     return answer;
   }
+}
+
+/**
+ * A classic server can say nothing of the keys of the overlay, and would look for their names in the DNS while the homeserver waits: it is
+ * not asked for them, and the homeserver asks them themselves.
+ */
+function isOverlayQuery(path: string, body: Uint8Array): boolean {
+  const names = namesOfQuery(path, body);
+  return names.length > 0 && names.every(isServerName);
 }
 
 const AWAY = "PINYON_UNREACHABLE";

@@ -7,7 +7,7 @@ import type { ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 /** Another node, by an open session with it. */
 export interface RemoteNode {
   readonly key: Uint8Array;
-  /** The server name that it stated, which is a name of its key; rejects where the session ended without one. */
+  /** The server name that it stated: a name of its key, or a classic one, which that proves nothing of; rejects where the session ended without. */
   readonly name: Promise<string>;
   /** That name, once it was stated. */
   readonly stated: string | undefined;

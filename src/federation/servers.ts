@@ -19,10 +19,13 @@ export class Servers {
     private readonly timers: Timers,
   ) {}
 
-  /** Opens a request to a server, `name` being the name of a key. Throws `PINYON_UNREACHABLE`: at once where it is known to be away. */
-  async open(name: string, head: RequestHead): Promise<Passage> {
+  /**
+   * Opens a request to a server, `name` being the name of `key`, or bound to it. Throws `PINYON_UNREACHABLE`: at once where it is known to
+   * be away. What it throws says that nothing was sent.
+   */
+  async open(name: string, head: RequestHead, key = nameToKey(name)!): Promise<Passage> {
     this.reachability.requireAlive(name);
-    const passage = await this.#connect(name, head).catch((thrown: unknown) => {
+    const passage = await this.#connect(name, head, key).catch((thrown: unknown) => {
       throw this.#noteFailure(name, thrown);
     });
     passage.answer.then(
@@ -46,8 +49,8 @@ export class Servers {
    * The node must be the server that is asked for, and not the same key under another name: that would be a second server, and a way round
    * bans. It says its name before anything else; one that does not is as good as away.
    */
-  async #ask(name: string, head: RequestHead): Promise<Passage> {
-    const remote = await this.overlay.connect(nameToKey(name)!);
+  async #ask(name: string, head: RequestHead, key: Uint8Array): Promise<Passage> {
+    const remote = await this.overlay.connect(key);
     const stated = remote.stated ?? (await this.#statedName(remote));
     if (stated !== name) throw new FederationError("PINYON_DESTINATION", `the node that was reached is ${stated}`);
     return http2Passage(remote, name, head);
@@ -62,12 +65,12 @@ export class Servers {
   }
 
   /** A session may end between the moment it is given and its use; then nothing was sent, and a new one is as good. */
-  async #connect(name: string, head: RequestHead): Promise<Passage> {
+  async #connect(name: string, head: RequestHead, key: Uint8Array): Promise<Passage> {
     try {
-      return await this.#ask(name, head);
+      return await this.#ask(name, head, key);
     } catch (error) {
       if ((error as { code?: unknown }).code !== "PINYON_SESSION_ENDED") throw error;
-      return await this.#ask(name, head);
+      return await this.#ask(name, head, key);
     }
   }
 }

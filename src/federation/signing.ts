@@ -32,19 +32,28 @@ export class Signer {
     return new Uint8Array(Buffer.from(createPublicKey(this.#key).export({ format: "jwk" }).x!, "base64url"));
   }
 
+  /** The signature of bytes that are no JSON, in unpadded base64. */
+  sign(message: Uint8Array): string {
+    return unpaddedBase64(sign(null, message, this.#key));
+  }
+
   /** `object` with this server's signature beside those that it has. Throws a `TypeError` where it has no canonical form. */
   signJson<T extends JsonObject>(object: T, keyId: string): T & { readonly signatures: JsonObject } {
-    const signature = sign(null, signedBytes(object), this.#key);
+    const signature = this.sign(signedBytes(object));
     const signatures = objectOf(memberOf(object, "signatures"));
-    const ownSignatures = { ...objectOf(memberOf(signatures, this.name)), [keyId]: unpaddedBase64(signature) };
+    const ownSignatures = { ...objectOf(memberOf(signatures, this.name)), [keyId]: signature };
     return { ...object, signatures: { ...signatures, [this.name]: ownSignatures } };
   }
 
   /** The authorization of a request to `destination` (server-server API, "Request Authentication"). */
   authorization(request: SignedRequest & { readonly destination: string }, keyId: string): XMatrix {
     const { destination } = request;
-    const signature = sign(null, requestBytes(request, this.name, destination), this.#key);
-    return { origin: this.name, destination, key: keyId, sig: unpaddedBase64(signature) };
+    return {
+      origin: this.name,
+      destination,
+      key: keyId,
+      sig: this.sign(requestBytes(request, this.name, destination)),
+    };
   }
 }
 
@@ -58,6 +67,11 @@ export function verifyJson(object: JsonObject, name: string, keyId: string, publ
 /** True where `x` authorizes this request and is good under `publicKey`, which its origin must have. */
 export function verifyAuthorization(x: XMatrix, request: SignedRequest, publicKey: Uint8Array): boolean {
   return verifyBytes(() => requestBytes(request, x.origin, x.destination), x.sig, publicKey);
+}
+
+/** True where `signature`, in unpadded base64, is one of `message` under `publicKey`. */
+export function verifyMessage(message: Uint8Array, signature: string, publicKey: Uint8Array): boolean {
+  return verifyBytes(() => message, signature, publicKey);
 }
 
 /** Base64 without padding, as Matrix writes keys and signatures (appendices, "Unpadded Base64"). */
@@ -83,7 +97,7 @@ function requestBytes({ method, path, content }: SignedRequest, origin: string, 
 }
 
 /** False for whatever cannot be read or verified; never throws. */
-function verifyBytes(message: () => Buffer, signature: string, publicKey: Uint8Array): boolean {
+function verifyBytes(message: () => Uint8Array, signature: string, publicKey: Uint8Array): boolean {
   if (!SIGNATURE.test(signature)) return false;
   try {
     const x = Buffer.from(publicKey).toString("base64url");

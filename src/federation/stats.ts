@@ -18,6 +18,17 @@ export interface FederationStats {
   wellKnownLookups: number;
   wellKnownFailures: number;
   wellKnownEvictions: number;
+  /**
+   * Classic names bound to a node: those remembered, seen again, and forgotten for others; statements that are not good; names that now say
+   * another node; requests of nodes that claim a name that is not bound to them; requests by the Internet because the node was not reached.
+   */
+  bindingsPinned: number;
+  bindingsRenewed: number;
+  bindingEvictions: number;
+  bindingsRefused: number;
+  bindingChanges: number;
+  bindingClaimsRefused: number;
+  bindingFallbacks: number;
   /** Exits that could not let this node out, each time that one was tried. */
   exitFailures: number;
   /** Exits asked whether they would, and those that would not, or did not answer. */
@@ -93,6 +104,13 @@ export function newFederationStats(): FederationStats {
     wellKnownLookups: 0,
     wellKnownFailures: 0,
     wellKnownEvictions: 0,
+    bindingsPinned: 0,
+    bindingsRenewed: 0,
+    bindingEvictions: 0,
+    bindingsRefused: 0,
+    bindingChanges: 0,
+    bindingClaimsRefused: 0,
+    bindingFallbacks: 0,
     exitFailures: 0,
     exitProbes: 0,
     exitProbeFailures: 0,

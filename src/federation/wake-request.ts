@@ -4,8 +4,12 @@ import type { FederationOverlay, Timers } from "./overlay.js";
 import { WAKE_PATH } from "./paths.js";
 
 /** Asks the node of that server to wake this node's homeserver. True where it will; false where it cannot be reached, or will not. */
-export async function askForWakeUp(overlay: FederationOverlay, timers: Timers, name: string): Promise<boolean> {
-  const key = nameToKey(name);
+export async function askForWakeUp(
+  overlay: FederationOverlay,
+  timers: Timers,
+  name: string,
+  key = nameToKey(name),
+): Promise<boolean> {
   if (key === undefined) return false;
   try {
     const node = await overlay.connect(key);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isServerName } from "../wire/name.js";
+import { isClassicForm, isServerName } from "../wire/name.js";
 import {
   ASKED_GAP_MS,
   ASKED_JITTER_MS,
@@ -23,7 +23,7 @@ import type { FederationStats } from "./stats.js";
 import { askForWakeUp } from "./wake-request.js";
 
 const NEVER_MS = Number.NEGATIVE_INFINITY;
-const name = z.string().refine(isServerName);
+const name = z.string().refine((value) => isServerName(value) || isClassicForm(value));
 /** What outlives the process. */
 export const WakeUpStateSchema = z.strictObject({
   /** Servers with which traffic passed, the latest first. */
@@ -55,6 +55,10 @@ export interface WakeUpsOptions {
    * holds for it. True where it answered 200. It settles by itself, within two `KEY_TIMEOUT_MS` and a handshake.
    */
   readonly sendSigned: (name: string) => Promise<boolean>;
+  /**
+   * The node cannot sign as its homeserver, so that it wakes nobody who asks: `sendSigned` does what it can for those that it had to do with.
+   */
+  readonly isUnsigned?: boolean;
 }
 
 /**
@@ -169,7 +173,7 @@ export class WakeUps {
       this.#asked.delete(earlier);
     }
     const crowded = this.#asked.size >= ASKED_MAX && !this.#recent.has(name);
-    if (crowded || this.#asked.has(name)) {
+    if (this.#options.isUnsigned || crowded || this.#asked.has(name)) {
       this.#options.stats.wakeUpsHeld++;
       return false;
     }

@@ -4,7 +4,7 @@ import { type PinyonCode, PinyonError } from "../daemon/errors.js";
 export const HomeserverCode = {
   /** A file is not that homeserver's, cannot be read, or cannot be edited without harm. */
   FILE: "PINYON_HOMESERVER_FILE",
-  /** The homeserver has another name than the node. */
+  /** The homeserver has neither the node's name nor one of the classic federation. */
   NAME: "PINYON_HOMESERVER_NAME",
   /** The homeserver signs with another key than the node. */
   KEY: "PINYON_HOMESERVER_KEY",
@@ -29,8 +29,7 @@ export type HomeserverCode = (typeof HomeserverCode)[keyof typeof HomeserverCode
 export const ERROR_TEXT: Readonly<Record<HomeserverCode, string>> = {
   [HomeserverCode.FILE]:
     "a file is not the configuration of that homeserver, cannot be read or written, or cannot be edited without harm",
-  [HomeserverCode.NAME]:
-    "the homeserver has another name than this node; only a node's own homeserver can be connected",
+  [HomeserverCode.NAME]: "the homeserver has neither this node's name nor one of the DNS in lower case",
   [HomeserverCode.KEY]: "the homeserver signs with another key than this node's",
   [HomeserverCode.LISTENER]: "the homeserver's file has no plain HTTP listener with the resource `federation`",
   [HomeserverCode.WORKERS]: "settings of a Synapse with workers that cannot be merged with this node's",

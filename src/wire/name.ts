@@ -66,6 +66,17 @@ export function isServerName(name: string): boolean {
   return SERVER_NAME.test(name) && nameToKey(name) !== undefined;
 }
 
+const CLASSIC_NAME = /^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/;
+
+/**
+ * True for the form of a name of the classic federation: a host, with a port or none, in lower case, whose first label is no key. Whether
+ * there can be such a host is not looked at.
+ */
+export function isClassicForm(name: string): boolean {
+  if (name.length > SERVER_NAME_CHARS_MAX || !CLASSIC_NAME.test(name)) return false;
+  return nameToKey(name.replace(/:[0-9]+$/, "")) === undefined;
+}
+
 /** The key in the first label of `name`, whatever its suffix, also with none; undefined where that is not a key. */
 export function nameToKey(name: string): Uint8Array | undefined {
   const dot = name.indexOf(".");

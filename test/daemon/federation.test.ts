@@ -14,6 +14,8 @@ import { type Endpoint, formatHttpUrl } from "../../src/daemon/endpoint.js";
 import { initNode } from "../../src/daemon/init.js";
 import { readKey } from "../../src/daemon/key-file.js";
 import { configPath } from "../../src/daemon/state-folder.js";
+import { statusOf } from "../../src/daemon/status.js";
+import { makeBinding, statementOf } from "../../src/federation/binding/statement.js";
 import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { TestAuthority } from "../federation/authority.js";
@@ -33,6 +35,8 @@ const hasIpv6 = Object.values(networkInterfaces()).some((card) => card?.some(({ 
 interface Place {
   readonly folder: string;
   readonly name: string;
+  /** The name is the homeserver's own. */
+  readonly isClassic: boolean;
   readonly signer: Signer;
   /** The homeserver's listener. */
   readonly url: Endpoint;
@@ -40,9 +44,10 @@ interface Place {
   readonly asked: IncomingMessage[];
 }
 
-async function place(t: Test, socket?: string): Promise<Place> {
+async function place(t: Test, socket?: string, classicName?: string): Promise<Place> {
   const folder = tempFolder(t);
-  const { name } = await initNode(folder, configPath(folder));
+  const { name: nodeName } = await initNode(folder, configPath(folder));
+  const name = classicName ?? nodeName;
   const signer = new Signer((await readKey(folder))!, name);
   const asked: IncomingMessage[] = [];
   const keys = { server_name: name, verify_keys: { [KEY_ID]: { key: unpaddedBase64(signer.publicKey) } } };
@@ -55,11 +60,12 @@ async function place(t: Test, socket?: string): Promise<Place> {
   t.teardown(() => homeserver.close().closeAllConnections());
   const port = (homeserver.address() as AddressInfo).port;
   const url = socket === undefined ? { host: "127.0.0.1", port } : { path: join(folder, socket) };
-  return { folder, name, signer, url, asked };
+  return { folder, name, isClassic: classicName !== undefined, signer, url, asked };
 }
 
-function start(t: Test, { folder, url }: Place, listen: string, config: object = {}): Promise<Daemon> {
-  const homeserver = { url: formatHttpUrl(url), listen, secret: SECRET };
+function start(t: Test, place: Place, listen: string, config: object = {}): Promise<Daemon> {
+  const { folder, name, isClassic, url } = place;
+  const homeserver = { ...(isClassic ? { name } : {}), url: formatHttpUrl(url), listen, secret: SECRET };
   return runningDaemon(t, { homeserver, ...config }, { folder });
 }
 
@@ -221,6 +227,41 @@ t.test("a gateway ends TLS with its own certificate for a node that lets it, and
   secured.write(`GET /_matrix/key/v2/server HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`);
   t.match(await text(secured), `"server_name":"${a.name}"`);
   t.equal(node.federation?.stats.inboundAnswers, 1);
+});
+
+t.test("a classic server with a node of its own talks through the mesh under its own name", async (t) => {
+  const [a, b] = [await place(t, undefined, "matrix.example"), await place(t)];
+  const nodeB = await start(t, b, "127.0.0.1:0");
+  const nodeA = await start(t, a, "127.0.0.1:0", { peers: [uriOf(nodeB)] });
+  t.match(nodeA.warnings.join("\n"), "set `classic: direct`");
+  t.match(statusOf(nodeA), { name: nodeA.name, homeserver: { name: "matrix.example" } });
+  await until("they are linked", () => nodeA.links.size === 1 && nodeB.links.size === 1);
+  t.equal(await ask(a, nodeA, b), 403, "nobody knows yet that the name is its own");
+  const { inboundErrors, bindingClaimsRefused } = nodeB.federation!.stats;
+  t.same([inboundErrors.PINYON_ORIGIN, bindingClaimsRefused], [1, 1]);
+  const statement = (key: Uint8Array) =>
+    JSON.stringify(statementOf(makeBinding(new Signer(key, ""), a.name, Date.now(), Date.now() + 86_400_000)));
+  const seed = (await readKey(a.folder))!;
+  await answerRequest(nodeB, { verb: "binding-import", text: statement(seed) });
+  t.equal(await ask(a, nodeA, b), 200);
+  t.match(b.asked.at(-1)!.headers.authorization, 'origin="matrix.example"');
+  t.equal(await ask(b, nodeB, a), 200);
+  t.match(a.asked.at(-1)!.headers.host, "matrix.example");
+  const bindings = () => answerRequest(nodeB, { verb: "bindings" });
+  t.match(await bindings(), [{ name: "matrix.example", node: nodeA.name, state: "bound", source: "file" }]);
+  await nodeB.stop();
+  const again = await start(t, b, "127.0.0.1:0", { peers: [uriOf(nodeA)] });
+  await until("they are linked again", () => again.links.size === 1);
+  t.equal(await ask(b, again, a), 200, "it is kept");
+  const other = statement(Buffer.alloc(32, 3));
+  again.federation!.bindings.handleSaid(a.name, { delegate: undefined, node: other, isSaid: true });
+  t.match(
+    statusOf(again).warnings.join("\n"),
+    /matrix\.example was bound to .*`pinyon binding forget matrix\.example` believes/,
+  );
+  t.equal(await ask(b, again, a), 502);
+  t.equal(await answerRequest(again, { verb: "binding-forget", name: a.name }), true);
+  t.notMatch(statusOf(again).warnings.join("\n"), "matrix.example");
 });
 
 t.test("a node that cannot start federation says why, and leaves nothing behind", async (t) => {

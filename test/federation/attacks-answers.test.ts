@@ -102,7 +102,7 @@ t.test("a node that does not state its name is taken for one that is away", asyn
   timers.advance(NAME_TIMEOUT_MS);
   t.equal(codeOf(await told), "PINYON_UNREACHABLE");
   t.equal(victim.federation.stats.outboundErrors.PINYON_UNREACHABLE, 1);
-  await mustSettle(t, network, [victim, honest], timers);
+  await mustSettle(network, [victim, honest], timers);
 });
 
 async function mustNotLeave(

@@ -78,7 +78,7 @@ t.test("what breaks off anywhere is never seen whole, and leaves nothing", async
     a.federation.handleConnected();
   }
   t.equal((await ask(a, b.name, { path: VERSION })).status, 200, "what is asked next is served");
-  await mustSettle(t, network, [a, b]);
+  await mustSettle(network, [a, b]);
   for (const { federation } of [a, b]) {
     const { inboundErrors, outboundErrors } = federation.stats;
     t.equal(inboundErrors.PINYON_INTERNAL + outboundErrors.PINYON_INTERNAL, 0);

@@ -110,7 +110,7 @@ t.test("bodies of 20 MB pass both ways, and connections are used again", async (
   const { internet, server } = await classicPlace(t);
   await passBodies(t, internet, server);
   t.equal(server.federation.stats.classicConnections, 1);
-  await mustSettle(t, server.node.network, [server]);
+  await mustSettle(server.node.network, [server]);
 });
 
 t.test("a server that cannot be reached is told by its cause, then at once, and others are served", async (t) => {
@@ -234,10 +234,23 @@ t.test("a classic notary's answer passes without what it says falsely of overlay
   await internet.server("8.0.0.1", 8448, { dns: ["notary.example"] }, (_request, response) =>
     giveJson(response, { server_keys: [forged, classic] }),
   );
-  const answer = await ask(server, "notary.example", { path: `/_matrix/key/v2/query/${server.name}` });
+  const body = { server_keys: { [server.name]: {}, "a.example": {} } };
+  const answer = await ask(server, "notary.example", { method: "POST", path: "/_matrix/key/v2/query", body });
   t.same(JSON.parse(answer.body), { server_keys: [classic] });
   t.equal(server.federation.stats.keyResponsesRefused, 1);
   t.equal((await ask(server, "notary.example", { path: "/_matrix/key/v2/server" })).status, 200);
+});
+
+t.test("a classic notary is not asked for keys of the overlay, which it cannot know", async (t) => {
+  const { internet, server } = await classicPlace(t);
+  internet.host("notary.example", "8.0.0.1");
+  const reached = await internet.server("8.0.0.1", 8448, { dns: ["notary.example"] }, answers);
+  const other = await startServer(t, server.node.network);
+  const query = () => ask(server, "notary.example", { path: `/_matrix/key/v2/query/${other.name}` });
+  t.same(JSON.parse((await query()).body), { server_keys: [] });
+  t.equal((await ask(server, other.name, { path: "/_matrix/key/v2/server" })).status, 200);
+  t.match(JSON.parse((await query()).body), { server_keys: [{ server_name: other.name }] }, "what is kept is given");
+  t.same(reached, []);
 });
 
 t.test("a node that is told so asks no classic server", async (t) => {

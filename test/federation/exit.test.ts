@@ -125,7 +125,7 @@ t.test("bodies of 20 MB pass through an exit both ways, and a connection is used
   const { internet, server, network } = await place(t);
   await passBodies(t, internet, server);
   await server.federation.stop();
-  await mustSettle(t, network, [server]);
+  await mustSettle(network, [server]);
 });
 
 t.test("an exit tells why a server cannot be reached, and what it may not reach it refuses", async (t) => {

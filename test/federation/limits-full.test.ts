@@ -42,7 +42,7 @@ t.test("nodes that take all the room they can are told so, and others are served
   t.same(new Set(told), new Set([503, "PINYON_BUSY"]));
   t.equal((await ask(honest, b.name, { path: VERSION })).status, 200);
   for (const request of held) request.destroy();
-  await mustSettle(t, network, [b, honest]);
+  await mustSettle(network, [b, honest]);
 });
 
 t.test("a few nodes whose requests never end do not take every connection to the homeserver", async (t) => {
@@ -54,7 +54,7 @@ t.test("a few nodes whose requests never end do not take every connection to the
   const honest = await startServer(t, network);
   t.equal((await ask(honest, b.name, { path: VERSION })).status, 200);
   for (const request of held.flat()) request.destroy();
-  await mustSettle(t, network, [b, honest]);
+  await mustSettle(network, [b, honest]);
 });
 
 /** As many requests of one node as may be, with the beginning of a body or none. */
@@ -94,7 +94,7 @@ t.test("requests that wait for a node to be found are bounded, also where their 
   await until("all are over", () => outboundErrors.PINYON_BODY_BROKEN === OUTBOUND_REQUESTS_MAX);
   told = await ask(a, b.name, { path: VERSION });
   t.equal(told.status, 200);
-  await mustSettle(t, network, [a, b]);
+  await mustSettle(network, [a, b]);
 });
 
 t.test(
@@ -144,7 +144,7 @@ t.test(
     t.equal((await told)[0].statusCode, 504);
     asking.destroy();
     await t.rejects(answer.resume().toArray(), "the answer is broken off");
-    await mustSettle(t, network, [a, b], timers);
+    await mustSettle(network, [a, b], timers);
   },
 );
 

@@ -51,7 +51,7 @@ function bytes(...texts: readonly string[]): Answer {
 
 async function mustServe(t: Test, { a, b, network, timers }: Scene): Promise<void> {
   t.equal((await ask(a, b.name, { path: VERSION })).status, 200, "what is asked next is served");
-  await mustSettle(t, network, [a, b], timers);
+  await mustSettle(network, [a, b], timers);
 }
 
 t.test("an answer that is no HTTP, or none, is told as a fault of the homeserver", async (t) => {
@@ -185,7 +185,7 @@ t.test("a homeserver that is down is told at once, also to who sends a large bod
   t.notMatch(told.body, /127\.0\.0\.1/, "not where it listens");
   t.equal(b.federation.stats.inboundErrors.PINYON_HOMESERVER, 1);
   t.ok(b.federation.homeserver?.isDown);
-  await mustSettle(t, network, [a, b]);
+  await mustSettle(network, [a, b]);
 });
 
 t.test("an answer that comes before the body was read passes, and the rest of the body is let go", async (t) => {
@@ -289,7 +289,7 @@ t.test("half a request is never taken for a whole one, whoever dies in its middl
       });
     }
   }
-  await mustSettle(t, network, [a, b]);
+  await mustSettle(network, [a, b]);
 });
 
 t.test("who asks with `Expect: 100-continue` is told to go on", async (t) => {
@@ -346,7 +346,7 @@ t.test(
         t.same(asking === queried ? served.server_keys : [served], [JSON.parse(fresh.body)], what);
       }
     }
-    await mustSettle(t, network, [a, b]);
+    await mustSettle(network, [a, b]);
   },
 );
 

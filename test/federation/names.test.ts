@@ -50,6 +50,8 @@ t.test("a node that serves no homeserver says so, and counts as one whose homese
     keyFolder: tempFolder(t),
     caFiles: { read: async () => undefined, write: async () => {} },
     keptWakeUps: { load: async () => ({ recent: [], owed: [] }), save: () => {}, written: async () => {} },
+    keptBindings: { load: async () => [], save: () => {}, written: async () => {} },
+    onBinding: () => {},
     timers: new Clock(),
     random: Math.random,
     onFault: (error) => {

@@ -156,7 +156,7 @@ t.test("a homeserver whose requests have no good signature is told so", async (t
   };
   t.match(
     await failure(await verifyingServer(t, { fetchKeys })),
-    /^outward: what it sends is not signed with this node's key/,
+    /^outward: what it sends is not signed with the key that it states/,
   );
 });
 

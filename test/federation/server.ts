@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo } from "node:net";
 import type { Test } from "tap";
 import { Clock } from "../../src/driver/clock.js";
+import type { BindingEvent, KeptPins } from "../../src/federation/binding/bindings.js";
 import type { AcmeRules } from "../../src/federation/certificates/authority.js";
 import type { MachineNetwork } from "../../src/federation/classic/network.js";
 import { CLOSED, type ExitRules } from "../../src/federation/exit/exit.js";
@@ -15,7 +16,6 @@ import { Signer, unpaddedBase64 } from "../../src/federation/signing.js";
 import type { Use } from "../../src/federation/use.js";
 import type { WakeUpState } from "../../src/federation/wake-ups.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
-import { nameToKey } from "../../src/wire/name.js";
 import { tempFolder } from "../daemon/temp-folder.js";
 import type { TestNetwork, TestNode } from "./network.js";
 
@@ -46,6 +46,9 @@ export interface TestServer {
   readonly warnings: string[];
   /** Where the node keeps key responses. */
   readonly keyFolder: string;
+  /** What the node keeps of bindings, and what became of them. */
+  readonly pins: { kept: KeptPins };
+  readonly events: readonly BindingEvent[];
 }
 
 interface Options {
@@ -62,6 +65,11 @@ interface Options {
   readonly seed?: Uint8Array;
   readonly invitations?: readonly string[];
   readonly invited?: InvitedState;
+  /** The homeserver's own name, one of the classic federation, and the seed of its key. */
+  readonly classicName?: string;
+  readonly classicSeed?: Uint8Array;
+  /** What the node kept of bindings. */
+  readonly bindings?: KeptPins;
   /** Made for the node's name. */
   readonly front?: (name: string) => Promise<FrontRules>;
   /** What the node kept from its last run: files by name, and wake-ups. */
@@ -89,8 +97,13 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   const { invitations = [], invited = { invitations: [], nodes: [] } } = options;
   const { wakeUps = { recent: [], owed: [] } } = options;
   const node = network.join(suffix, given);
-  const { name, seed } = node;
-  const signer = new Signer(seed, name);
+  const { name: nodeName, seed } = node;
+  const { classicName, classicSeed = randomBytes(32), bindings = [] } = options;
+  const name = classicName ?? nodeName;
+  const signer = new Signer(classicName === undefined ? seed : classicSeed, name);
+  node.stated = Promise.resolve(name);
+  const pins = { kept: bindings };
+  const events: BindingEvent[] = [];
   const asked: IncomingMessage[] = [];
   const used: Use[] = [];
   const warnings: string[] = [];
@@ -106,10 +119,11 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   t.teardown(() => homeserver.close().closeAllConnections());
   const keyFolder = tempFolder(t);
   const federation = await Federation.start({
-    name,
+    name: nodeName,
     seed,
     overlay: node,
     homeserver: {
+      name: classicName,
       url: { host: "127.0.0.1", port: (homeserver.address() as AddressInfo).port },
       listen: { host: "127.0.0.1", port: 0 },
       secret: SECRET,
@@ -128,10 +142,18 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
     },
     invitations,
     acme,
-    front: await front?.(name),
+    front: await front?.(nodeName),
     keyFolder,
     caFiles: { read: async (file) => kept.get(file), write: async (file, text) => void kept.set(file, text) },
     keptWakeUps: { load: async () => wakeUps, save: () => {}, written: async () => {} },
+    keptBindings: {
+      load: async () => pins.kept,
+      save: (kept) => {
+        pins.kept = JSON.parse(JSON.stringify(kept)) as KeptPins;
+      },
+      written: async () => {},
+    },
+    onBinding: (event) => events.push(event),
     timers,
     random: Math.random,
     warn: (text) => warnings.push(text),
@@ -141,14 +163,14 @@ export async function startServer(t: Test, network: TestNetwork, options: Option
   });
   t.teardown(() => federation.stop());
   node.handler = (...asking) => federation.handleRequest(...asking);
-  return { node, name, signer, federation, homeserver, asked, used, warnings, keyFolder };
+  return { node, name, signer, federation, homeserver, asked, used, warnings, keyFolder, pins, events };
 }
 
 /** What every homeserver of the tests answers. */
 function answersOf(signer: Signer): Answers {
   const keys = {
     server_name: signer.name,
-    verify_keys: { [KEY_ID]: { key: unpaddedBase64(nameToKey(signer.name)!) } },
+    verify_keys: { [KEY_ID]: { key: unpaddedBase64(signer.publicKey) } },
     old_verify_keys: {},
     valid_until_ts: Date.now() + 86_400_000,
   };

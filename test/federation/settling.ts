@@ -1,4 +1,3 @@
-import type { Test } from "tap";
 import type { VirtualTimers } from "../link/timers.js";
 import { until } from "../link/until.js";
 import type { TestNetwork } from "./network.js";
@@ -6,7 +5,6 @@ import type { TestServer } from "./server.js";
 
 /** Every request was answered or failed and is counted so, no stream is open between nodes, and no timer of an exchange runs. */
 export async function mustSettle(
-  t: Test,
   network: TestNetwork,
   servers: readonly TestServer[],
   timers?: VirtualTimers,

@@ -38,5 +38,7 @@ export const WELL_KNOWN_MIN_MS = 5 * 60_000;
 export const WELL_KNOWN_MAX_MS = 48 * 3_600_000;
 /** Where there is none, or a broken one, it is looked for again after so long, in ms: an hour at most, says the specification. */
 export const WELL_KNOWN_BACK_OFF: BackOff = { firstMs: 2 * 60_000, maxMs: 3_600_000 };
-/** Names of which it is known what stands there: 400 bytes each, 3 MB in all. The one asked for longest ago is forgotten. */
+/** Bytes of what binds a name to a node, in it: 500 for the longest name. */
+export const NODE_BYTES_MAX = 1_024;
+/** Names of which it is known what stands there: 400 bytes each, 3 MB in all, and 1 KB more for one that is bound to a node. The one asked for longest ago is forgotten. */
 export const WELL_KNOWN_NAMES_MAX = 8_192;

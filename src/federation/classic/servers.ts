@@ -14,10 +14,11 @@ import type { ClassicNetwork } from "./network.js";
 import { delegateOf, placesOf } from "./route.js";
 import { type ClassicName, isClassicName, parseClassicName } from "./server-name.js";
 import { type Authorities, startClassicTls } from "./tls.js";
-import { WellKnown } from "./well-known.js";
+import type { WellKnown } from "./well-known.js";
 
 export interface ClassicOptions {
   readonly network: ClassicNetwork;
+  readonly wellKnown: WellKnown;
   readonly authorities: Authorities;
   readonly reachability: Reachability;
   readonly stats: FederationStats;
@@ -45,12 +46,10 @@ const TOO_SLOW = new FederationError("PINYON_CLASSIC_CONNECT", `not within ${OPE
 /** The servers of the classic federation, found as the specification says and asked by HTTP/1.1 over TLS. */
 export class ClassicServers {
   readonly #options: ClassicOptions;
-  readonly #wellKnown: WellKnown;
   readonly #agent: ClassicAgent;
 
   constructor(options: ClassicOptions) {
     this.#options = options;
-    this.#wellKnown = new WellKnown(options);
     this.#agent = new ClassicAgent(options);
   }
 
@@ -59,10 +58,10 @@ export class ClassicServers {
    * name, and `PINYON_UNREACHABLE` at once where the server is known to be away; the passage tells the rest.
    */
   async open(name: string, head: RequestHead): Promise<Passage> {
-    const { reachability } = this.#options;
+    const { reachability, wellKnown } = this.#options;
     if (!isClassicName(name)) throw new FederationError("PINYON_DESTINATION", `${name} is no server's name`);
     reachability.requireAlive(name);
-    const { text } = await delegateOf(parseClassicName(name)!, this.#wellKnown);
+    const { text } = await delegateOf(parseClassicName(name)!, wellKnown);
     const way: Way = { agent: this.#agent, host: text, server: name };
     const passage = http1Passage(way, { ...head, headers: { ...head.headers, host: text } });
     passage.answer.then(

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import { backOffMs } from "../back-off.js";
+import { NODE_MEMBER } from "../binding/statement.js";
 import { headerValues } from "../headers.js";
 import { http1Passage } from "../http1.js";
 import { isJsonObject, memberOf } from "../json.js";
@@ -8,6 +9,7 @@ import type { FederationStats } from "../stats.js";
 import { askWhole, type WholeAnswer } from "../whole.js";
 import { within } from "../within.js";
 import {
+  NODE_BYTES_MAX,
   WELL_KNOWN_BACK_OFF,
   WELL_KNOWN_BYTES_MAX,
   WELL_KNOWN_DEFAULT_MS,
@@ -22,6 +24,8 @@ import { type ClassicName, parseClassicName } from "./server-name.js";
 import { type Authorities, startClassicTls } from "./tls.js";
 
 const PATH = "/.well-known/matrix/server";
+/** Answers by which nothing stands there, and not only now. */
+const NONE: readonly number[] = [404, 410];
 const HTTPS_PORT = 443;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
@@ -32,11 +36,23 @@ export interface WellKnownOptions {
   readonly timers: Timers;
   /** 0 ≤ x < 1, for the jitter. */
   readonly random: () => number;
+  /** Told of each answer, or that there is none, once. */
+  readonly onSaid?: (host: string, said: Said) => void;
 }
 
-/** What is known of a name, until when, and how often in a row there was nothing. Times in ms on the clock of the timers. */
-interface Known {
+/** What stands under a name. */
+export interface Said {
+  /** The server that it delegates to; undefined where that is none that can be understood. */
   readonly delegate: ClassicName | undefined;
+  /** What binds the name to a node, as JSON, unread; empty where it is longer than it may be, undefined where nothing stands there. */
+  readonly node: string | undefined;
+  /** False where that cannot be known: the name's host did not answer as it should. */
+  readonly isSaid: boolean;
+}
+
+/** What is known of a name, since when and until when, and how often in a row there was nothing. Times in ms on the clock of the timers. */
+interface Known extends Said {
+  readonly askedMs: number;
   readonly untilMs: number;
   readonly failures: number;
 }
@@ -60,32 +76,47 @@ export class WellKnown {
 
   /** The server that `host`, a domain name, delegates to; undefined where it delegates to none that can be understood. Never rejects. */
   async delegateOf(host: string): Promise<ClassicName | undefined> {
+    return (await this.ask(host)).delegate;
+  }
+
+  /** All that stands under `host`, as it is kept, though not where that was asked for more than `ageMs` ago. Never rejects. */
+  async ask(host: string, ageMs = Number.POSITIVE_INFINITY): Promise<Said> {
     const known = this.#known.get(host);
-    if (known !== undefined && this.#options.timers.nowMs() < known.untilMs) return known.delegate;
+    const nowMs = this.#options.timers.nowMs();
+    if (known !== undefined && nowMs < known.untilMs && nowMs - known.askedMs < ageMs) return known;
     let pending = this.#pending.get(host);
     if (pending === undefined) {
       pending = this.#ask(host, known?.failures ?? 0).finally(() => this.#pending.delete(host));
       this.#pending.set(host, pending);
     }
-    return (await pending).delegate;
+    return pending;
+  }
+
+  /** It is asked for anew when it is next needed. */
+  forget(host: string): void {
+    this.#known.delete(host);
   }
 
   async #ask(host: string, failures: number): Promise<Known> {
-    const { stats, timers, random } = this.#options;
+    const { stats, timers, onSaid } = this.#options;
     stats.wellKnownLookups++;
-    let known: Known;
-    try {
-      const answer = await within(this.#follow(new URL(`https://${host}${PATH}`)), WELL_KNOWN_TIMEOUT_MS, timers);
-      const delegate = readDelegate(answer);
-      known = { delegate, untilMs: timers.nowMs() + validityMs(answer.rawHeaders), failures: 0 };
-    } catch {
-      stats.wellKnownFailures++;
-      const again = failures + 1;
-      const untilMs = timers.nowMs() + backOffMs(WELL_KNOWN_BACK_OFF, again, random);
-      known = { delegate: undefined, untilMs, failures: again };
-    }
+    const asked = within(this.#follow(new URL(`https://${host}${PATH}`)), WELL_KNOWN_TIMEOUT_MS, timers);
+    const answer = await asked.catch(() => undefined);
+    const said = answer === undefined ? NOTHING : readSaid(answer);
+    const askedMs = timers.nowMs();
+    const isGood = said.delegate !== undefined || said.node !== undefined;
+    if (!isGood) stats.wellKnownFailures++;
+    const known = { ...said, askedMs, ...this.#keeping(answer, isGood ? 0 : failures + 1, askedMs) };
     this.#known.set(host, known);
+    onSaid?.(host, said);
     return known;
+  }
+
+  #keeping(answer: WholeAnswer | undefined, failures: number, nowMs: number): { untilMs: number; failures: number } {
+    const { random } = this.#options;
+    const isGood = answer !== undefined && failures === 0;
+    const keptMs = isGood ? validityMs(answer.rawHeaders) : backOffMs(WELL_KNOWN_BACK_OFF, failures, random);
+    return { untilMs: nowMs + keptMs, failures };
   }
 
   /** The answer at the end of all redirects. Each leads to a host of its own, which is judged as the first is. */
@@ -125,13 +156,27 @@ export class WellKnown {
   }
 }
 
-/** Throws where the answer names no server. */
-function readDelegate({ status, body }: WholeAnswer): ClassicName {
-  const value: unknown = status === 200 ? JSON.parse(Buffer.from(body).toString()) : undefined;
-  const named = isJsonObject(value) ? memberOf(value, "m.server") : undefined;
-  const delegate = typeof named === "string" ? parseClassicName(named) : undefined;
-  if (delegate === undefined) throw new Error("no server is named");
-  return delegate;
+const NOTHING: Said = { delegate: undefined, node: undefined, isSaid: false };
+
+function readSaid({ status, body }: WholeAnswer): Said {
+  const value = status === 200 ? jsonOf(body) : undefined;
+  if (!isJsonObject(value)) return { ...NOTHING, isSaid: NONE.includes(status) };
+  const named = memberOf(value, "m.server");
+  const node = memberOf(value, NODE_MEMBER);
+  const text = node === undefined ? undefined : JSON.stringify(node);
+  return {
+    delegate: typeof named === "string" ? parseClassicName(named) : undefined,
+    node: text === undefined || text.length <= NODE_BYTES_MAX ? text : "",
+    isSaid: true,
+  };
+}
+
+function jsonOf(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(body).toString());
+  } catch {
+    return undefined;
+  }
 }
 
 /** How long an answer may be kept (RFC 9111, section 4.2), in ms, within the bounds of the specification. */

@@ -33,6 +33,7 @@ const TO_MEND: ReadonlySet<string> = new Set([
   HomeserverCode.NOT_CONNECTED,
   HomeserverCode.EDITED,
   HomeserverCode.FOLDER,
+  "PINYON_BINDING",
   "PINYON_PEER_URI",
   "PINYON_SELF",
   "PINYON_CRYPTO_UNKNOWN",

@@ -2,6 +2,8 @@ import type { Command } from "commander";
 import type { HomeserverConfig } from "../daemon/config.js";
 import { type Endpoint, formatEndpoint, formatHttpUrl } from "../daemon/endpoint.js";
 import { messageOf } from "../daemon/errors.js";
+import { hostOf } from "../federation/binding/bindings.js";
+import { NODE_MEMBER } from "../federation/binding/statement.js";
 import type { CheckStep } from "../federation/self-check.js";
 import { applyPlan } from "../homeserver/apply.js";
 import { checkFiles } from "../homeserver/check.js";
@@ -47,12 +49,23 @@ export async function connect(kind: Kind, options: ConnectOptions, command: Comm
   if (options.json) {
     const { url, listen } = plan.join;
     const join = { url: formatHttpUrl(url), listen: formatEndpoint(listen) };
-    printJson({ kind, name: node.name, applied: options.apply === true, config: plan.config, ...join, files, next });
+    const name = plan.join.name ?? node.name;
+    printJson({
+      kind,
+      name,
+      node: node.name,
+      applied: options.apply === true,
+      config: plan.config,
+      ...join,
+      files,
+      next,
+    });
   } else if (record === undefined) {
     print(...files.flatMap(({ diff }) => diff.trimEnd().split("\n")));
     print("", "Nothing was changed: --apply does it. Secrets are not shown.");
   } else {
-    print(`Connected ${KIND_NAMES[kind]} to ${node.name}.`);
+    const own = plan.join.name === undefined ? "" : ` ${plan.join.name}`;
+    print(`Connected ${KIND_NAMES[kind]}${own} to ${node.name}.`);
     for (const { path, backup } of files)
       print(backup === null ? `  made ${path}` : `  changed ${path}, kept ${backup}`);
     print("Now:", ...next.map((step) => `  ${step}`));
@@ -78,6 +91,7 @@ export async function disconnect(kind: Kind, options: DisconnectOptions, command
     path,
     diff: shownDiff({ path, before: found?.text, after: before?.text }),
   }));
+  const name = await classicName(command);
   if (options.apply) await applyDisconnect(folder, restorations);
   const kept = record.newFolder;
   if (options.json) {
@@ -91,7 +105,17 @@ export async function disconnect(kind: Kind, options: DisconnectOptions, command
       print(`The homeserver made in ${kept} stays: \`connect\` with --config joins it again.`);
     }
     print("Start the node and the homeserver again for this to take effect.");
+    const host = name === undefined ? undefined : hostOf(name);
+    if (host !== undefined) {
+      print(`Take \`${NODE_MEMBER}\` out of what stands under https://${host}/.well-known/matrix/server as well.`);
+    }
   }
+}
+
+/** The name of the classic federation that the homeserver has; undefined where it has none, or the node's config cannot be read. */
+async function classicName(command: Command): Promise<string | undefined> {
+  const node = await readOwnNode(folderOf(command), configFilePath(command)).catch(() => undefined);
+  return node?.config.homeserver?.name;
 }
 
 export async function check(kind: Kind, options: CheckOptions, command: Command): Promise<void> {
@@ -101,7 +125,8 @@ export async function check(kind: Kind, options: CheckOptions, command: Command)
   const steps = [await checkFiles(HOMESERVERS[kind], node, record)];
   if (steps[0]!.ok) steps.push(...(await checkLive(command, node.config.homeserver!)));
   const failed = steps.find(({ ok }) => !ok);
-  if (options.json) printJson({ kind, name: node.name, ok: failed === undefined, steps });
+  const name = node.config.homeserver?.name ?? node.name;
+  if (options.json) printJson({ kind, name, ok: failed === undefined, steps });
   else print(...table(steps.map(({ step, ok, text }) => [ok ? "ok" : "FAILED", step, text])));
   if (failed === undefined) return;
   throw homeserverError(HomeserverCode.CHECK, `the step \`${failed.step}\` of the check failed`);
@@ -122,11 +147,19 @@ async function checkLive(command: Command, expected: HomeserverConfig): Promise<
   }
 }
 
+/** Where a node's statement belongs. A name with a port, or an address, has no place of its own. */
+function placeOfStatement(name: string): string {
+  const host = hostOf(name);
+  if (host === undefined) return "what it prints is handed to the owners of other nodes";
+  return `what it prints belongs under https://${host}/.well-known/matrix/server as "${NODE_MEMBER}"`;
+}
+
 /** What to type next, in this order. */
-function nextSteps({ kind, config, newFolder, join }: Plan, pinyon: string): string[] {
+function nextSteps({ kind, config, newFolder, join, notes }: Plan, pinyon: string): string[] {
   const check = `${pinyon} homeserver check ${kind}`;
   const { restart, commands } = HOMESERVERS[kind];
   const run = `${pinyon} run   # a node that runs already has to be stopped first`;
-  if (newFolder === undefined) return [run, restart(shellWord(config)), check];
+  const bound = join.name === undefined ? [] : [`${pinyon} binding show   # ${placeOfStatement(join.name)}`];
+  if (newFolder === undefined) return [...notes, run, restart(shellWord(config)), ...bound, check];
   return [run, ...commands(shellWord(newFolder), shellWord(config), formatHttpUrl(join.url)), check];
 }

@@ -1,5 +1,6 @@
 import { Command, type Option } from "commander";
 import { VERSION } from "../daemon/version.js";
+import { bindingCommand } from "./binding.js";
 import { exitCommand } from "./exit-command.js";
 import { gatewayCommand } from "./gateway.js";
 import { homeserverCommand } from "./homeserver.js";
@@ -36,6 +37,7 @@ export function program(): Command {
     homeserverCommand(),
     exitCommand(),
     gatewayCommand(),
+    bindingCommand(),
   ]) {
     root.addCommand(command);
   }

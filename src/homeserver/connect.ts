@@ -40,6 +40,7 @@ export async function planConnect(
   const file = await readConfigFile(homeserver, config);
   const found = await homeserver.examine(file, node);
   const meeting: Join = {
+    name: found.name,
     url: found.url ?? ownUrl(options.port),
     listen:
       options.listen === undefined && found.listen !== undefined
@@ -61,6 +62,7 @@ export async function planConnect(
       await nodeConfigChange(node, homeserver, meeting),
     ],
     join: meeting,
+    notes: found.notes,
     secrets: [meeting.secret],
   };
 }
@@ -77,7 +79,12 @@ export async function planNew(
   await refuseFull(folder, homeserver.configName);
   const url = ownUrl(options.port);
   await requireFree(url, "choose another port for the homeserver with --port");
-  const meeting: Join = { url, listen: await listenEndpoint(homeserver, options.listen), secret: newSecret() };
+  const meeting: Join = {
+    name: undefined,
+    url,
+    listen: await listenEndpoint(homeserver, options.listen),
+    secret: newSecret(),
+  };
   const { config, others, secrets } = homeserver.make({ folder, port: url.port, node, secret: newSecret });
   const path = join(folder, homeserver.configName);
   const joined = editText(config, path, homeserver.settings(meeting, {}), NEW_MARKS);
@@ -92,6 +99,7 @@ export async function planNew(
       await nodeConfigChange(node, homeserver, meeting),
     ],
     join: meeting,
+    notes: [],
     secrets: [meeting.secret, ...secrets],
   };
 }

@@ -11,11 +11,16 @@ export const DENDRITE_ENVIRONMENT = "pinyon.env";
  * What makes Dendrite ask a server itself for its keys, which the node answers for and verifies by the name, and nobody
  * else. Its own are good for 30 days, so that its events verify while it is away. TLS is validated against the node's own
  * certificate authority.
+ *
+ * A server of the classic federation goes on in it as before, but that it asks a server itself before others: nobody else knows the keys of
+ * the overlay.
  */
-export function dendriteSettings(): Setting[] {
+export function dendriteSettings({ name }: Pick<Join, "name">): Setting[] {
+  const direct: Setting = { path: ["federation_api", "prefer_direct_fetch"], value: true };
+  if (name !== undefined) return [direct];
   return [
     { path: ["federation_api", "disable_tls_validation"], value: false },
-    { path: ["federation_api", "prefer_direct_fetch"], value: true },
+    direct,
     { path: ["federation_api", "key_perspectives"], value: [] },
     { path: ["global", "key_validity_period"], value: "720h0m0s" },
   ];

@@ -5,7 +5,7 @@ import { keyPemCommand, pemSeed } from "./dendrite-key.js";
 import { newDendrite } from "./dendrite-new.js";
 import { DENDRITE_ENVIRONMENT, dendriteEnvironment, dendriteSettings } from "./dendrite-settings.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
-import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
+import { besideFile, isMapping, notOf, ownName, requireKey } from "./examine.js";
 import type { Found, Homeserver } from "./homeserver.js";
 import type { OwnNode } from "./own-node.js";
 import { shellWord } from "./shell.js";
@@ -33,12 +33,15 @@ async function examine(file: ConfigFile, node: OwnNode): Promise<Found> {
   const { path, values } = file;
   const global = values["global"];
   if (!isMapping(global) || typeof global["server_name"] !== "string") throw notOf("dendrite", file);
-  requireName(file, global["server_name"], node);
+  const name = ownName(file, global["server_name"], node);
   if (global["disable_federation"] === true) {
     throw homeserverError(HomeserverCode.LISTENER, `${path}: \`global.disable_federation\` is true: set it to false`);
   }
+  const found = { name, url: undefined, listen: undefined, secret: undefined, notes: [] };
+  // Under a name of its own it signs with a key of its own.
+  if (name !== undefined) return found;
   const key = global["private_key"];
   const keyFile = besideFile(file, typeof key === "string" ? key : "matrix_key.pem");
   await requireKey(keyFile, pemSeed, node, `\`${keyPemCommand(keyPath(node.folder))} > ${shellWord(keyFile)}\``);
-  return { url: undefined, listen: undefined, secret: undefined };
+  return found;
 }

@@ -1,11 +1,10 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { writeAtomic } from "../daemon/atomic-file.js";
-import { systemCode } from "../daemon/errors.js";
 import { unwritable } from "./apply.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import { type ConnectRecord, type RecordedFile, recordPath } from "./record.js";
 import { changedLines } from "./text-diff.js";
-import { readText, type TextFile } from "./text-file.js";
+import { readIfThere, type TextFile } from "./text-file.js";
 
 /** A file that `connect` changed or made, and what it was before. */
 export interface Restoration {
@@ -44,11 +43,6 @@ export async function applyDisconnect(stateFolder: string, restorations: readonl
   }
   await rm(recordPath(stateFolder));
   for (const { backup } of restorations) if (backup !== null) await rm(backup);
-}
-
-async function readIfThere(path: string): Promise<TextFile | undefined> {
-  const isThere = await readFile(path).catch((error: unknown) => systemCode(error) !== "ENOENT");
-  return isThere === false ? undefined : readText(path);
 }
 
 async function readCopy(path: string, backup: string): Promise<TextFile> {

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { isBindable } from "../federation/binding/statement.js";
 import type { ConfigFile } from "./config-file.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
 import { KIND_NAMES, type Kind } from "./kind.js";
@@ -21,12 +22,16 @@ export function notOf(kind: Kind, { path, values }: ConfigFile): Error {
   );
 }
 
-/** Throws `PINYON_HOMESERVER_NAME` where a homeserver has another name than its node. */
-export function requireName({ path }: ConfigFile, found: string, { name }: OwnNode): void {
-  if (found === name) return;
+/**
+ * The name that a homeserver has of its own, one of the classic federation; undefined where it has its node's. Throws
+ * `PINYON_HOMESERVER_NAME` for any other.
+ */
+export function ownName({ path }: ConfigFile, found: string, { name }: OwnNode): string | undefined {
+  if (found === name) return undefined;
+  if (isBindable(found)) return found;
   throw homeserverError(
     HomeserverCode.NAME,
-    `${path}: the homeserver's name is ${JSON.stringify(found)}, this node's is ${name}: a node carries the federation of its own name only, since other servers find it by the key in the name; servers with a name of the DNS come with the gateway. \`connect --new\` makes a homeserver with this node's name`,
+    `${path}: the homeserver's name is ${JSON.stringify(found)}, this node's is ${name}: expected that, since other servers find it by the key in the name, or a name of the DNS in lower case, like example.org. \`connect --new\` makes a homeserver with this node's name`,
   );
 }
 

@@ -6,6 +6,8 @@ import type { Setting, YamlMapping } from "./yaml-edit.js";
 
 /** Where a homeserver and a node meet. */
 export interface Join {
+  /** The homeserver's own name, one of the classic federation; undefined where it has the node's. */
+  readonly name: string | undefined;
   /** The homeserver's plain HTTP listener. */
   readonly url: Endpoint;
   /** Where the daemon takes what the homeserver sends to others. */
@@ -16,9 +18,12 @@ export interface Join {
 
 /** What a configuration that is there says of the join; undefined: it is for us to choose. */
 export interface Found {
+  readonly name: string | undefined;
   readonly url: Endpoint | undefined;
   readonly listen: Endpoint | undefined;
   readonly secret: string | undefined;
+  /** What a person must do beside that, in sentences. */
+  readonly notes: readonly string[];
 }
 
 /** What a new configuration is made of. */
@@ -50,7 +55,7 @@ export interface Homeserver {
   readonly laterFolder: string | undefined;
   /** It can reach the node on a Unix socket. */
   readonly takesSocket: boolean;
-  /** It asks again within seconds after an error, once its settings are made. */
+  /** It asks again within seconds after an error, once its settings are made; not under a name of its own, where it keeps its pace. */
   readonly fastRetries: boolean;
   /** Throws a `PinyonError` where a configuration is not this homeserver's, or cannot be joined with the node. */
   examine(file: ConfigFile, node: OwnNode): Promise<Found>;

@@ -1,3 +1,4 @@
+import type { Config } from "../daemon/config.js";
 import { parseConfig } from "../daemon/config-file.js";
 import { formatEndpoint, formatHttpUrl } from "../daemon/endpoint.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
@@ -38,6 +39,8 @@ export interface Plan {
   readonly newFolder: string | undefined;
   readonly files: readonly FileChange[];
   readonly join: Join;
+  /** What a person must do beside that, in sentences. */
+  readonly notes: readonly string[];
   /** What no output shows, wherever it stands. */
   readonly secrets: readonly string[];
 }
@@ -69,20 +72,27 @@ export async function nodeConfigChange(
     );
   }
   const before = await readText(configFile);
-  const after = editText(before.text, configFile, nodeSettings(homeserver, join), marks(homeserver.kind));
+  const settings = [...nodeSettings(homeserver, join), ...wayToClassic(config, join)];
+  const after = editText(before.text, configFile, settings, marks(homeserver.kind));
   parseConfig(after, configFile);
   return { path: before.path, before, after };
 }
 
 /** What stands in pinyon.yaml. */
-function nodeSettings({ fastRetries }: Homeserver, { url, listen, secret }: Join): Setting[] {
+function nodeSettings({ fastRetries }: Homeserver, { name, url, listen, secret }: Join): Setting[] {
   const set = (key: string, value: string | boolean): Setting => ({ path: ["homeserver", key], value });
   return [
+    ...(name === undefined ? [] : [set("name", name)]),
     set("url", formatHttpUrl(url)),
     set("listen", formatEndpoint(listen)),
     set("secret", secret),
-    ...(fastRetries ? [set("fastRetries", true)] : []),
+    ...(fastRetries && name === undefined ? [set("fastRetries", true)] : []),
   ];
+}
+
+/** A server of the classic federation goes on in it, through the node. */
+function wayToClassic({ classic }: Config, { name }: Join): Setting[] {
+  return name === undefined || classic !== "off" ? [] : [{ path: ["classic"], value: "direct" }];
 }
 
 /** Edits a file's text, or throws `PINYON_HOMESERVER_FILE` with the reason. */

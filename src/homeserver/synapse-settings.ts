@@ -11,13 +11,19 @@ export const INSTANCE = "overlay";
  * It trusts no key server, since the key of a name stands in the name; what it has fetched is good for 30 days, so that events
  * of servers that are away still verify. `destination_max_retry_interval` is below the hour above which Synapse drops
  * queued typing, receipts and presence.
+ *
+ * A server of the classic federation goes on in it as before: the way out alone is another one.
  */
-export function synapseSettings({ listen, secret }: Pick<Join, "listen" | "secret">): Setting[] {
+export function synapseSettings({ name, listen, secret }: Omit<Join, "url">): Setting[] {
   const federation = (key: string, value: YamlValue): Setting => ({ path: ["federation", key], value });
-  return [
+  const wayOut: Setting[] = [
     { path: ["instance_map", INSTANCE], value: instance(listen) },
     { path: ["outbound_federation_restricted_to"], value: [INSTANCE] },
     { path: ["worker_replication_secret"], value: secret },
+  ];
+  if (name !== undefined) return wayOut;
+  return [
+    ...wayOut,
     { path: ["trusted_key_servers"], value: [] },
     { path: ["suppress_key_server_warning"], value: true },
     { path: ["key_refresh_interval"], value: "30d" },

@@ -5,7 +5,7 @@ import { keyPath } from "../daemon/key-file.js";
 import { BACKUP_SUFFIX } from "./apply.js";
 import type { ConfigFile } from "./config-file.js";
 import { HomeserverCode, homeserverError } from "./errors.js";
-import { besideFile, isMapping, notOf, requireKey, requireName } from "./examine.js";
+import { besideFile, isMapping, notOf, ownName, requireKey } from "./examine.js";
 import type { Found, Homeserver } from "./homeserver.js";
 import type { OwnNode } from "./own-node.js";
 import { shellWord } from "./shell.js";
@@ -42,10 +42,31 @@ async function examine(file: ConfigFile, node: OwnNode): Promise<Found> {
   const name = values["server_name"];
   if (typeof name !== "string") throw notOf("synapse", file);
   refuseWorkerFile(file);
-  requireName(file, name, node);
+  const own = ownName(file, name, node);
   const listen = wayOut(file);
-  await requireSigningKey(file, name, node);
-  return { url: findListener(file), listen, secret: await replicationSecret(file) };
+  // Under a name of its own it signs with a key of its own.
+  if (own === undefined) await requireSigningKey(file, name, node);
+  const notes = own === undefined ? [] : trustNotes(file);
+  return { name: own, url: findListener(file), listen, secret: await replicationSecret(file), notes };
+}
+
+/** What its file says of certificates of others, which the node looks at from now on. */
+function trustNotes({ path, values }: ConfigFile): string[] {
+  const notes: string[] = [];
+  const authorities = values["federation_custom_ca_list"];
+  if (Array.isArray(authorities) && authorities.length > 0) {
+    notes.push(
+      `start the node with NODE_EXTRA_CA_CERTS set to a file with the certificates of ${authorities.join(", ")}: the node checks those of other servers, and \`federation_custom_ca_list\` of ${path} has no effect`,
+    );
+  }
+  const exceptions = values["federation_certificate_verification_whitelist"];
+  const isLax = values["federation_verify_certificates"] === false;
+  if (isLax || (Array.isArray(exceptions) && exceptions.length > 0)) {
+    notes.push(
+      `servers without a valid certificate cannot be reached: the node makes no exceptions, whatever ${path} says`,
+    );
+  }
+  return notes;
 }
 
 /** A worker's own file is read after the common one and overrides it, so that the settings would be made for that worker alone. */

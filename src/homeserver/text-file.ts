@@ -30,6 +30,12 @@ export async function readText(path: string): Promise<TextFile> {
   }
 }
 
+/** The same; undefined where there is no such file. */
+export async function readIfThere(path: string): Promise<TextFile | undefined> {
+  const isThere = await readFile(path).catch((error: unknown) => systemCode(error) !== "ENOENT");
+  return isThere === false ? undefined : readText(path);
+}
+
 function decode(bytes: Buffer): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

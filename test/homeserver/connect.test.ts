@@ -15,10 +15,12 @@ import { join } from "node:path";
 import t from "tap";
 import { readConfig } from "../../src/daemon/config-file.js";
 import { applyPlan } from "../../src/homeserver/apply.js";
+import { checkFiles } from "../../src/homeserver/check.js";
 import { keyPem } from "../../src/homeserver/dendrite-key.js";
 import { applyDisconnect, planDisconnect } from "../../src/homeserver/disconnect.js";
+import { HOMESERVERS } from "../../src/homeserver/homeservers.js";
 import type { Kind } from "../../src/homeserver/kind.js";
-import { requireUnconnected } from "../../src/homeserver/record.js";
+import { requireRecord, requireUnconnected } from "../../src/homeserver/record.js";
 import { readYaml } from "../../src/homeserver/yaml-edit.js";
 import { dendriteYaml, Place, synapseYaml } from "./files.js";
 
@@ -85,6 +87,54 @@ t.test("a Dendrite is joined with its node, and is given its environment", async
   t.ok(environment.includes(`SSL_CERT_FILE=${join(place.state, "ca.pem")}`));
   t.ok(environment.some((line) => /^NO_PROXY=.*127\.0\.0\.1/.test(line)));
   t.equal(statSync(join(place.folder, "pinyon.env")).mode & 0o777, 0o600);
+});
+
+t.test("a Synapse with a name of its own is joined by its way out alone, and keeps all else", async (t) => {
+  const place = await Place.make(t);
+  const trust = "federation_custom_ca_list: [/etc/ssl/own.pem]\nfederation_verify_certificates: false";
+  const file = place.write("homeserver.yaml", synapseYaml("example.org", trust));
+  const before = place.look();
+  const plan = await place.plan("synapse", file);
+  t.match(plan.join, { name: "example.org", url: { host: "127.0.0.1", port: 8008 } });
+  t.match(plan.notes, [/NODE_EXTRA_CA_CERTS .*\/etc\/ssl\/own\.pem/, /no exceptions/]);
+  await applyPlan(place.state, plan);
+  const config = readConfig(place.config);
+  t.match(config, { classic: "direct", homeserver: { name: "example.org", fastRetries: false } });
+  const after = readYaml(readFileSync(file, "utf8"));
+  const { instance_map: _, outbound_federation_restricted_to: __, worker_replication_secret: secret, ...rest } = after;
+  t.same(rest, readYaml(synapseYaml("example.org", trust)), "all else says the same");
+  t.match(after, {
+    instance_map: { overlay: config.homeserver?.listen },
+    outbound_federation_restricted_to: ["overlay"],
+  });
+  t.equal(secret, config.homeserver?.secret);
+  const node = await place.node();
+  t.match(await checkFiles(HOMESERVERS.synapse, node, await requireRecord(place.state, "synapse")), { ok: true });
+  await applyDisconnect(place.state, await planDisconnect(await requireRecord(place.state, "synapse")));
+  t.strictSame(place.look(), before, "and disconnect gives all of it back");
+});
+
+t.test("a way to classic servers that the node has already stays", async (t) => {
+  const place = await Place.make(t);
+  const file = place.write("homeserver.yaml", synapseYaml("example.org:8448"));
+  for (const line of ["classic: exit", "classic: direct", "classic: off"]) {
+    writeFileSync(place.config, `${line}\n`);
+    const { files, notes } = await place.plan("synapse", file);
+    const { after } = files.find(({ path }) => path === place.config)!;
+    t.match(readYaml(after), { classic: line.includes("exit") ? "exit" : "direct" });
+    t.same(notes, []);
+  }
+});
+
+t.test("a Dendrite with a name of its own keeps its notaries and the validity of its key", async (t) => {
+  const place = await Place.make(t);
+  const file = place.write("dendrite.yaml", dendriteYaml("example.org"));
+  await applyPlan(place.state, await place.plan("dendrite", file, { port: 8108 }));
+  const expected = readYaml(dendriteYaml("example.org")) as { federation_api: Record<string, unknown> };
+  expected.federation_api["prefer_direct_fetch"] = true;
+  t.same(readYaml(readFileSync(file, "utf8")), expected);
+  t.match(readConfig(place.config), { classic: "direct", homeserver: { name: "example.org" } });
+  t.match(readFileSync(join(place.folder, "pinyon.env"), "utf8"), /^HTTPS_PROXY=/m);
 });
 
 t.test("a Synapse with workers keeps its instances and its secret, which is the node's from then on", async (t) => {
@@ -161,9 +211,16 @@ t.test("each file that cannot be connected is refused with its code and reason, 
     [
       "another name",
       "NAME",
-      /the homeserver's name is "example.org", this node's is .*pinyon\.alt.*come with the gateway/,
-      () => synapseYaml("example.org"),
+      /the homeserver's name is "Example\.org", this node's is .*pinyon\.alt: .* a name of the DNS in lower case/,
+      () => synapseYaml("Example.org"),
     ],
+    [
+      "another node's name",
+      "NAME",
+      /the homeserver's name is "a{52}\.pinyon\.alt"/,
+      () => synapseYaml(`${"a".repeat(52)}.pinyon.alt`),
+    ],
+    ["a name that no DNS knows", "NAME", /the homeserver's name is "localhost"/, () => synapseYaml("localhost")],
     ["a worker's", "WORKERS", /the file of one worker/, (name) => synapseYaml(name, "worker_app: x")],
     [
       "restricted to another",

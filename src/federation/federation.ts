@@ -358,6 +358,7 @@ export class Federation {
       listen,
       secret,
       handler: (outbound) => this.#handleOutbound(outbound),
+      isBound: (name) => this.bindings.known(name) !== undefined,
       certificateOf: (name) => ca.secureContext(name),
       connectClassic: (host, port) => this.#connectClassic(host, port),
       stats: this.stats,

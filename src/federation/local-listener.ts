@@ -41,6 +41,8 @@ export interface LocalListenerOptions {
   /** What the homeserver must show: see `credential.ts`. */
   readonly secret: string;
   readonly handler: (outbound: OutboundRequest) => void;
+  /** True where a node is known to speak for a server whose name holds no key. Throws a `FederationError` where it must not be asked. */
+  readonly isBound: (name: string) => boolean;
   /** The certificate with which a tunnel to `name` is answered. */
   readonly certificateOf: (name: string) => Promise<SecureContext>;
   /** A connection to a host of the Internet; rejects with a `FederationError`. */
@@ -86,7 +88,7 @@ const WELL_KNOWN_PATH = "/.well-known/matrix/server";
  * 2. the first line of a request: a scheme that HTTP does not know is made one that it does
  * 3. the head of a request: the credential, the target
  * 4. a request to a server: `handler`, and after the answer the next one, where the homeserver keeps the connection; or
- * 5. CONNECT to a server of the overlay: TLS, and in it requests to that server, as many as come: `handler`; or
+ * 5. CONNECT to a server with a node: TLS, and in it requests to that server, as many as come: `handler`; or
  * 6. CONNECT to another server: its bytes, both ways
  *
  * What is refused gets an answer in JSON, and is counted by its code in `stats.outboundErrors`.
@@ -212,7 +214,7 @@ export class LocalListener {
     });
     try {
       const target = tunnelTo === undefined ? this.#proxiedTarget(request) : tunnelledTarget(request, tunnelTo);
-      if (isWellKnown(target, request)) answerWellKnown(target, response);
+      if (isWellKnown(target, request, tunnelTo)) answerWellKnown(target, response);
       else this.#options.handler({ ...target, request, response });
     } catch (error) {
       // Outside of a tunnel whoever cannot ask is not heard any longer.
@@ -249,7 +251,7 @@ export class LocalListener {
       if (connection.tunnelTo !== undefined) throw new FederationError("PINYON_CONNECT_TARGET", "a tunnel in a tunnel");
       this.#checkCredential(request, connection);
       checkHead(request);
-      const target = parseTunnelTarget(request.url!);
+      const target = parseTunnelTarget(request.url!, this.#options.isBound);
       const start = "name" in target ? await this.#overlayTunnel(target.name) : await this.#classicTunnel(target);
       if (socket.destroyed || socket.writableEnded) return start.cancel();
       // What the client sent ahead of the answer is the beginning of TLS.
@@ -349,8 +351,13 @@ function tunnelledTarget(request: IncomingMessage, name: string): RequestTarget 
   return { destination: name, path };
 }
 
-function isWellKnown({ destination, path }: RequestTarget, { method }: IncomingMessage): boolean {
-  return method === "GET" && path === WELL_KNOWN_PATH && isServerName(destination);
+/** At the end of a tunnel it is this node that answers for the name. */
+function isWellKnown(
+  { destination, path }: RequestTarget,
+  { method }: IncomingMessage,
+  tunnelTo: string | undefined,
+): boolean {
+  return method === "GET" && path === WELL_KNOWN_PATH && (tunnelTo !== undefined || isServerName(destination));
 }
 
 /** With the port stated, nobody asks DNS for one: it does not know these names. */

@@ -7,20 +7,23 @@ import { FederationError } from "./errors.js";
 import { TLS_PORTS, USER_PORT_MIN } from "./request-line.js";
 
 /*
- * Tunnels: a homeserver that knows proxies asks with CONNECT for a server, and speaks TLS to it. For servers of the overlay that ends
- * here, with a certificate of the local authority; the way on is the session, which proves by the name's key what no authority could. To
- * any other server the bytes pass as they are, and TLS ends at both ends.
+ * Tunnels: a homeserver that knows proxies asks with CONNECT for a server, and speaks TLS to it. For servers of the overlay, and those whose
+ * name is bound to a node, that ends here, with a certificate of the local authority; the way on is the session, which proves by the key what
+ * no authority could. To any other server the bytes pass as they are, and TLS ends at both ends.
  */
 
-/** Where a tunnel is to lead: to a server of the overlay, or to a port of a host of the Internet. */
+/** Where a tunnel is to lead: to a server with a node, or to a port of a host of the Internet. */
 export type TunnelTarget = { readonly name: string } | { readonly host: string; readonly port: number };
 
-/** Reads the target of CONNECT. Throws `PINYON_CONNECT_TARGET` where no Matrix server can be there, or it is another form of an overlay name. */
-export function parseTunnelTarget(target: string): TunnelTarget {
+/**
+ * Reads the target of CONNECT; `isBound` says of a name that holds no key whether a node is known to speak for it, and may throw. Throws
+ * `PINYON_CONNECT_TARGET` where no Matrix server can be there, or it is another form of an overlay name.
+ */
+export function parseTunnelTarget(target: string, isBound: (name: string) => boolean): TunnelTarget {
   const [, name = "", digits] = /^(.*):([0-9]{1,5})$/.exec(target) ?? [];
   const port = Number(digits);
   const isTlsPort = TLS_PORTS.has(port);
-  if (isServerName(name) && isTlsPort) return { name };
+  if (isTlsPort && (isServerName(name) || isBound(name))) return { name };
   const classic = isTlsPort || port >= USER_PORT_MIN ? parseClassicName(target) : undefined;
   const isOther = classic !== undefined && nameToKey(classic.host) === undefined;
   if (!isOther || (classic.isAddress && refusalOf(classic.host) !== undefined)) {

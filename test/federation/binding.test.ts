@@ -1,15 +1,19 @@
+import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import t from "tap";
 import { verifyAuthorization } from "../../src/federation/signing.js";
-import { readXMatrix } from "../../src/federation/x-matrix.js";
+import { formatXMatrix, readXMatrix } from "../../src/federation/x-matrix.js";
 import { nameToKey } from "../../src/wire/name.js";
 import { VirtualTimers } from "../link/timers.js";
 import { until } from "../link/until.js";
 import { PROFILE, SEND } from "./attacking.js";
 import { type BoundPlace, boundPlace, CLASSIC, page, statement } from "./bound-place.js";
 import { answers } from "./classic-place.js";
+import { readAll } from "./listening.js";
 import { VERSION } from "./raw-node.js";
-import { ask, codeOf, giveJson, startServer } from "./server.js";
+import { addressOf, ask, codeOf, giveJson, KEY_ID, SECRET, startServer, type TestServer } from "./server.js";
 import { mustSettle } from "./settling.js";
 
 /*
@@ -172,6 +176,49 @@ t.test("its check asks it as another server, and looks what its name says", asyn
   shown.give = page(statement(classic.node, { days: 20 }));
   timers.advance(10_000);
   t.match((await check()).at(-1), { ok: true, text: /which is soon: put the output .* there .* anew$/ });
+});
+
+/** What is answered in a tunnel of the homeserver's to a port of the classic name, and by whom. */
+async function askByTunnel(from: TestServer, port: number, path: string) {
+  const socket = connect(addressOf(from));
+  const basic = Buffer.from(`pinyon:${SECRET}`).toString("base64");
+  socket.write(`CONNECT ${CLASSIC}:${port} HTTP/1.1\r\nProxy-Authorization: Basic ${basic}\r\n\r\n`);
+  const [head] = (await once(socket, "data")) as [Buffer];
+  if (!head.toString().startsWith("HTTP/1.1 200 ")) return { issuer: "none", answer: head.toString() };
+  const secured = connectTls({ socket, servername: CLASSIC, rejectUnauthorized: false });
+  await once(secured, "secureConnect");
+  const { CN: issuer } = secured.getPeerCertificate().issuer;
+  const x = formatXMatrix(from.signer.authorization({ method: "GET", path, destination: CLASSIC }, KEY_ID));
+  const fields = `Host: ${CLASSIC}:${port}\r\nConnection: close\r\nAuthorization: ${x}\r\n`;
+  secured.write(`GET ${path} HTTP/1.1\r\n${fields}\r\n`);
+  return { issuer, answer: await readAll(secured) };
+}
+
+t.test("a homeserver that asks by tunnels reaches it through the mesh as well, once its node is known", async (t) => {
+  const { classic, overlay, reached } = await boundPlace(t, { answers: profile });
+  const local = "Pinyon local authority";
+  t.match(await askByTunnel(overlay, 8448, PROFILE), {
+    issuer: "Authority of the tests",
+    answer: '"by":"the Internet"',
+  });
+  t.equal(reached.length, 1, "TLS from end to end");
+  t.equal((await ask(classic, overlay.name, { path: VERSION })).status, 200);
+  t.match(await askByTunnel(overlay, 443, "/.well-known/matrix/server"), {
+    issuer: local,
+    answer: `{"m.server":"${CLASSIC}:8448"}`,
+  });
+  t.match(await askByTunnel(overlay, 8448, PROFILE), { issuer: local, answer: '{"ok":true}' });
+  t.match(await askByTunnel(overlay, 443, "/_matrix/push/v1/notify"), { issuer: local, answer: "PINYON_PATH" });
+  t.same([classic.asked.at(-1)!.url, reached.length], [PROFILE, 1]);
+  classic.node.leave();
+  t.match(await askByTunnel(overlay, 8448, PROFILE), { issuer: local, answer: '"by":"the Internet"' });
+  overlay.federation.bindings.handleSaid(CLASSIC, {
+    delegate: undefined,
+    node: JSON.stringify(statement(overlay.node)),
+    isSaid: true,
+  });
+  t.match(await askByTunnel(overlay, 8448, PROFILE), { issuer: "none", answer: "PINYON_BINDING_CHANGED" });
+  t.equal(overlay.federation.stats.outboundErrors.PINYON_BINDING_CHANGED, 1);
 });
 
 t.test("a homeserver with settings of its own is never told to wait for it: nothing could wake it", async (t) => {

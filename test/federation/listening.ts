@@ -32,6 +32,7 @@ export async function listening(t: Test, options: Partial<LocalListenerOptions> 
   const listener = await LocalListener.open({
     listen: { host: "127.0.0.1", port: 0 },
     secret: SECRET,
+    isBound: () => false,
     certificateOf: () => Promise.reject(new Error("no certificate")),
     connectClassic: (host) => Promise.reject(new FederationError("PINYON_CLASSIC_NAME", host)),
     stats,

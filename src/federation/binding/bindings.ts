@@ -124,6 +124,11 @@ export class Bindings {
   async keyOf(name: string): Promise<Uint8Array | undefined> {
     if (this.pinned(name) !== undefined) this.#use(name);
     else await this.#ask(name, this.#isChanged(name) ? WELL_KNOWN_MIN_MS : undefined);
+    return this.known(name);
+  }
+
+  /** The same, without asking. */
+  known(name: string): Uint8Array | undefined {
     const pin = this.#pins.get(name);
     if (pin !== undefined && pin.changedTo !== null) {
       const detail = `${name} was ${nodeName(pin.binding.key)}, and says ${pin.changedTo}`;

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import t, { type Test } from "tap";
@@ -111,6 +112,73 @@ t.test(
     t.equal(readFileSync(pair.config, "utf8"), plain);
   },
 );
+
+/** The configuration that Synapse makes for itself, on a port of loopback. */
+function existingSynapse(t: Test, python: string, name: string, port: number): { folder: string; file: string } {
+  const folder = tempFolder(t);
+  const file = join(folder, "homeserver.yaml");
+  const make = ["--server-name", name, "--config-path", file, "--generate-config", "--report-stats=no"];
+  execFileSync(python, ["-m", "synapse.app.homeserver", ...make], { cwd: folder, stdio: "ignore" });
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replace("port: 8008", `port: ${port}`));
+  return { folder, file };
+}
+
+t.test(
+  "an existing Synapse keeps its name and key, shares rooms with one of the mesh, and is given back",
+  { skip: whyNoSynapse() ?? false },
+  async (t) => {
+    const name = "matrix.example";
+    const python = await installSynapse(tell);
+    const [port = 0, listen = 0] = await freePorts(2);
+    const { folder, file } = existingSynapse(t, python, name, port);
+    const before = readFileSync(file, "utf8");
+    const node = new NodeFolder(t, join(tempFolder(t), "node"));
+    await node.ask("init");
+    node.configure();
+    const own = (verb: string, ...args: string[]) => node.ask("homeserver", verb, "synapse", ...args);
+    t.match(await own("connect", "--config", file, "--listen", `127.0.0.1:${listen}`, "--apply"), { code: 0 });
+    await node.run();
+    const classic = new Synapse({ folder, name, label: "classic", port, python });
+    await startedWith(t, classic);
+    const checked = JSON.parse((await own("check", "--json")).stdout) as { steps: { step: string; ok: boolean }[] };
+    const steps = checked.steps.map(({ step, ok }) => (ok ? step : `not ${step}`));
+    t.same(steps, ["files", "node", "listener", "key", "outward", "not binding"], "no DNS knows the name of a test");
+
+    const pair = await Pair.make(t, "synapse");
+    const { listen: addresses, key } = await node.json<{ listen: string[]; key: string }>("status");
+    await pair.node.run();
+    t.match(await pair.node.ask("peer", "add", `wss://${addresses[0]}?key=${key}`), { code: 0 });
+    const statement = join(folder, "statement.json");
+    writeFileSync(statement, (await node.ask("binding", "show")).stdout);
+    t.match(await pair.node.ask("binding", "import", statement), { code: 0 });
+    const overlay = new Synapse({ ...pair.options, python });
+    await startedWith(t, overlay);
+
+    const [ada, bob] = [await classic.register("ada"), await overlay.register("bob")];
+    for (const [host, guest, home] of [
+      [ada, bob, name],
+      [bob, ada, bob.userId.split(":")[1]!],
+    ] as const) {
+      const alias = `room-${home.slice(0, 6)}`;
+      const roomId = await host.createRoom({ preset: "public_chat", room_alias_name: alias });
+      t.equal(await guest.join(`#${alias}:${home}`), roomId);
+      for (let i = 0; i < 5; i++) await [host, guest][i % 2]!.sendText(roomId, `${i}`);
+      for (const one of [host, guest]) {
+        await eventually(async () => (await one.texts(roomId)).length === 5);
+        t.same((await one.texts(roomId)).toSorted(), ["0", "1", "2", "3", "4"]);
+      }
+    }
+    await classic.stop();
+    t.match(await own("disconnect", "--apply"), { code: 0 });
+    t.equal(readFileSync(file, "utf8"), before);
+  },
+);
+
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 300 && !(await holds()); tries++)
+    await new Promise((resolve) => setTimeout(resolve, 200));
+}
 
 t.test("a new Dendrite passes the check, its TLS validated", { skip: whyNoDendrite() ?? false }, async (t) => {
   const program = await installDendrite(tell);

@@ -146,8 +146,10 @@ export class Inbound {
     signed: readonly string[],
     hasBody: boolean,
   ): Incoming {
-    const { name } = this.#options;
+    const { name, bindings } = this.#options;
     const { kind, signatures } = checkClassic(name, method, path, signed);
+    // Of a name of which nobody knows any more who speaks for it, nothing is taken by this way either.
+    for (const { origin } of signatures) bindings.known(origin.toLowerCase());
     const passed = { ...passRequestHeaders(rawHeaders), host: name, ...authorizationHeader(signatures) };
     return { kind, origin: undefined, head: { method, path, headers: passed, hasBody } };
   }

@@ -3,12 +3,13 @@ import t, { type Test } from "tap";
 import { CLAIM_AGE_MS, CLAIMS_MAX, STATEMENT_VALID_MAX_MS } from "../../src/federation/binding/config.js";
 import { NODE_BYTES_MAX, WELL_KNOWN_BYTES_MAX } from "../../src/federation/classic/config.js";
 import { Signer } from "../../src/federation/signing.js";
+import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { VirtualTimers } from "../link/timers.js";
 import { until } from "../link/until.js";
 import { headOf, mustRefuse, PROFILE, type Scene } from "./attacking.js";
 import { type BoundPlace, boundPlace, CLASSIC, page, statement } from "./bound-place.js";
 import { askRaw, VERSION } from "./raw-node.js";
-import { ask, codeOf, startServer, type TestServer } from "./server.js";
+import { ask, codeOf, KEY_ID, startServer, type TestServer } from "./server.js";
 
 /*
  * Nodes that claim a name that is not theirs, and names that say what is not so. The honest servers are one whose name holds its key, and
@@ -247,6 +248,31 @@ t.test(
     t.same(reached, [], "nothing went by the Internet meanwhile");
   },
 );
+
+t.test("a name that has changed is not taken from a gateway either", async (t) => {
+  const { network, classic, overlay: other } = await boundPlace(t);
+  const gateway = await startServer(t, network);
+  const gateways = new Set([Buffer.from(gateway.node.key).toString("hex")]);
+  const victim = await startServer(t, network, { front: async () => ({ gateways, certificate: undefined }) });
+  const scene = { network, victim, hostile: gateway, honest: other };
+  const bring = (origin: string) => () => {
+    const x = new Signer(Buffer.alloc(32, 5), origin).authorization(
+      { method: "GET", path: PROFILE, destination: victim.name },
+      KEY_ID,
+    );
+    const head = { ":path": PROFILE, "pinyon-classic": "1", "x-matrix": formatXMatrix(x) };
+    return askRaw(gateway, victim, head);
+  };
+  const { bindings } = victim.federation;
+  bindings.import(JSON.stringify(statement(classic.node)));
+  t.equal((await bring(CLASSIC)()).status, 404, "a bound server may come by a gateway, as before it had a node");
+  const node = JSON.stringify(statement(gateway.node));
+  bindings.handleSaid(CLASSIC, { delegate: undefined, node, isSaid: true });
+  for (const origin of [CLASSIC, CLASSIC.toUpperCase()]) {
+    await mustRefuse(t, scene, { code: "PINYON_BINDING_CHANGED", status: 502 }, bring(origin));
+  }
+  t.equal((await bring("plain.example")()).status, 404, "others are taken");
+});
 
 t.test("no more claims are checked at once than there is room for; who is known is served", async (t) => {
   const place = await attack(t, CLASSIC);

@@ -66,7 +66,7 @@ t.test("a homeserver that asks a server that is none of the overlay is refused",
   const { victim } = scene;
   await mustNotLeave(t, scene, "PINYON_CLASSIC_NAME", 502, { path: PROFILE }, "matrix.example.org");
   await mustNotLeave(t, scene, "PINYON_CLASSIC_NAME", 502, { path: PROFILE }, "127.0.0.1");
-  await mustNotLeave(t, scene, "PINYON_CLASSIC_NAME", 502, { path: "/_matrix/client/versions" }, "matrix.example.org");
+  await mustNotLeave(t, scene, "PINYON_PATH", 404, { path: "/_matrix/client/versions" }, "matrix.example.org");
   await mustNotLeave(t, scene, "PINYON_DESTINATION", 400, { path: PROFILE }, victim.name);
 });
 

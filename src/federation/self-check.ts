@@ -162,7 +162,7 @@ async function checkBinding({ name, node, wellKnown }: SelfCheckOptions): Promis
   }
   const said = await wellKnown.ask(host, CHECK_AGE_MS);
   if (said.node === undefined)
-    throw new Error(`${where} ${said.isSaid ? "does not bind it" : "gives no JSON"}: ${put}`);
+    throw new Error(`${where} ${said.isSaid ? "does not bind it" : "cannot be fetched, or is no JSON"}: ${put}`);
   const wallMs = Date.now();
   const binding = readBinding(said.node, wallMs);
   if (binding.name !== name) throw new Error(`${where} binds ${binding.name}, and not ${name}: ${put}`);

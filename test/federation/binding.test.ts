@@ -163,7 +163,7 @@ t.test("its check asks it as another server, and looks what its name says", asyn
   ]);
   const wrong: [give: typeof shown.give, text: RegExp][] = [
     [page(undefined), /does not bind it: put the output of `pinyon binding show` there as `pinyon\.node`/],
-    [(response) => response.writeHead(500).end(), /gives no JSON/],
+    [(response) => response.writeHead(500).end(), /cannot be fetched, or is no JSON/],
     [page(statement(overlay.node)), /binds it to another node/],
     [page(statement(classic.node, { name: "other.example" })), /binds other\.example, and not matrix\.example/],
     [page(statement(classic.node, { days: -1 })), /it is good for no time, or for too long/],

@@ -25,7 +25,6 @@ export function answerError(response: ServerResponse, error: FederationError): v
   request.once("close", () => response.end());
   request.once("end", () => response.end());
   response.once("close", () => clearTimeout(timer));
-  request.unpipe();
   request.resume();
 }
 

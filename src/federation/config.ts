@@ -4,8 +4,8 @@ import type { BackOff } from "./back-off.js";
 
 /** Connections of the homeserver at once, and its requests under way: some 100 KB each. */
 export const OUTBOUND_REQUESTS_MAX = 1_000;
-/** Bytes of an answer, and of a request, that wait at such a connection before the stream that they come from waits: 128 MB for all of them. */
-export const LOCAL_AHEAD_BYTES = 128 * 1024;
+/** Bytes of a body that wait to go on, at such a connection or in HTTP/2, before what they come from waits: 128 MB for all. */
+export const BODY_WAITING_BYTES = 128 * 1024;
 /**
  * Requests of other servers under way at once, each on a connection to the homeserver of its own: some 100 KB each, and 2 MiB where the
  * homeserver does not read. With fewer connections a few nodes whose requests never end would have others wait.

@@ -1,6 +1,12 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import type { Readable, Writable } from "node:stream";
-import { EXCHANGE_TIMEOUT_MS, HEAD_TIMEOUT_MS, IDLE_TIMEOUT_MS, WHOLE_BODY_BYTES_MAX } from "./config.js";
+import {
+  BODY_WAITING_BYTES,
+  EXCHANGE_TIMEOUT_MS,
+  HEAD_TIMEOUT_MS,
+  IDLE_TIMEOUT_MS,
+  WHOLE_BODY_BYTES_MAX,
+} from "./config.js";
 import { FederationError, federationErrorOf } from "./errors.js";
 import type { Timers } from "./overlay.js";
 
@@ -111,7 +117,6 @@ export function bodyError(error: unknown): FederationError {
  */
 function letGo({ hasBody, body }: Question, passage: Passage): void {
   if (!hasBody || body.readableEnded) return;
-  body.unpipe(passage.body);
   body.resume();
   passage.destroy(new FederationError("PINYON_BODY_BROKEN"));
 }
@@ -135,26 +140,32 @@ function passBody({ hasBody, bodyBytes, body }: Question, passage: Passage, limi
     (error: FederationError) => passage.destroy(error),
   );
   passOn(body, passage.body);
-  passage.body.once("close", () => {
-    body.unpipe(passage.body);
-    body.resume();
-  });
+  passage.body.once("close", () => body.resume());
 }
 
-/** Pipes a body; what comes in one turn of the event loop leaves in one write. */
+/**
+ * Passes a body on: what comes in one turn of the event loop leaves in one write, and it stops where too much waits. A pipe would stop, and
+ * go on, at each 16 KiB of HTTP/2. What comes once nobody takes it any more is thrown away.
+ */
 function passOn(from: Readable, to: Writable): void {
   let isCorked = false;
   const uncork = () => {
     isCorked = false;
     to.uncork();
   };
-  from.on("data", () => {
-    if (isCorked) return;
-    isCorked = true;
-    to.cork();
-    process.nextTick(uncork);
+  from.on("data", (chunk: Uint8Array) => {
+    if (to.destroyed) return;
+    if (!isCorked) {
+      isCorked = true;
+      to.cork();
+      process.nextTick(uncork);
+    }
+    if (!to.write(chunk) && to.writableLength >= BODY_WAITING_BYTES) from.pause();
   });
-  from.pipe(to);
+  to.on("drain", () => from.resume());
+  // An answer without a body may have ended with its head.
+  if (from.readableEnded) to.end();
+  else from.once("end", () => to.end());
 }
 
 /**

@@ -5,9 +5,9 @@ import type { SecureContext } from "node:tls";
 import { isServerName } from "../wire/name.js";
 import { answerError, answerErrorOn } from "./answer-error.js";
 import {
+  BODY_WAITING_BYTES,
   HEAD_BYTES_MAX,
   HEAD_FIELDS_MAX,
-  LOCAL_AHEAD_BYTES,
   OUTBOUND_REQUESTS_MAX,
   REFUSALS_MAX,
   REQUEST_HEAD_TIMEOUT_MS,
@@ -105,7 +105,7 @@ export class LocalListener {
   private constructor(options: LocalListenerOptions) {
     this.#options = options;
     this.#credential = new Credential(options.secret);
-    this.#tcp = createTcpServer({ allowHalfOpen: true, noDelay: true, highWaterMark: LOCAL_AHEAD_BYTES }, (socket) =>
+    this.#tcp = createTcpServer({ allowHalfOpen: true, noDelay: true, highWaterMark: BODY_WAITING_BYTES }, (socket) =>
       this.#accept(socket),
     );
     this.#tcp.maxConnections = OUTBOUND_REQUESTS_MAX + REFUSALS_MAX;

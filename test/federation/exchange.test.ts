@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { Agent, createServer, type RequestListener, type Server } from "node:http";
+import { Agent, createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import t, { type Test } from "tap";
 import { EXCHANGE_TIMEOUT_MS, IDLE_TIMEOUT_MS } from "../../src/federation/config.js";
@@ -24,20 +24,18 @@ async function unread(t: Test, sizeBytes: number): Promise<string> {
   const ended = new Promise<string>((resolve) => {
     outcome = resolve;
   });
-  let isHeld = false;
+  let answer: ServerResponse | undefined;
   const asking = await serve(t, (request, response) => {
     const question = http1Question(request, response);
     const head = { method: "GET", path: "/", headers: {}, hasBody: false };
     const exchanged = exchange(question, http1Passage({ ...answering, agent }, head), () => ({}), timers);
     exchanged.then(String, (error) => federationErrorOf(error).code).then(outcome);
-    response.once("pipe", () => {
-      isHeld = true;
-    });
+    answer = response;
   });
   const reader = connect(asking).pause();
   t.teardown(() => reader.destroy());
   reader.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-  while (!isHeld) await pause();
+  while (answer?.headersSent !== true) await pause();
   for (let turns = 0; turns < 20; turns++) await pause();
   timers.advance(IDLE_TIMEOUT_MS);
   timers.advance(EXCHANGE_TIMEOUT_MS);

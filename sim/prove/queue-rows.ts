@@ -94,7 +94,7 @@ function queueRow(line: Line): Row {
   const { mbit, roundTripMs } = line;
   // Where packets of 1,200 bytes are all that a line is quick with, their headers take a tenth; eight sessions have two each at least.
   const share = mbit > 1 ? 0.9 : 0.75;
-  const [oneMs, manyMs] = mbit > 1 ? [40, 40] : [80, 250];
+  const [oneMs, manyMs] = mbit > 1 ? [40, 60] : [80, 250];
   return {
     name: `queue-${mbit}-${roundTripMs}`,
     question: `link of ${mbit} Mbit/s and ${roundTripMs} ms: streams, and pings beside them at p99`,

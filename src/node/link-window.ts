@@ -9,8 +9,6 @@ const MARKS_PER_WINDOW = 16;
 const FIRST_SHARE = 1 / 4;
 /** A round trip so little above the least waited nowhere, in ms. */
 const AT_REST_MS = 1;
-/** A known window grows twice as fast after each interval in which nothing waited, so many times. */
-const CALM_MAX = 6;
 /** A smaller window brought so much less through while the delay stayed: then the queue is somebody else's. */
 const RATE_KEPT = 0.85;
 const DELAY_KEPT = 0.8;
@@ -73,8 +71,6 @@ export class LinkWindow {
   #bytesPerMs = Number.POSITIVE_INFINITY;
   /** What may wait at the line. */
   #queueMs: number;
-  /** Intervals in a row in which the window was what limited, and hardly anything waited at the line. */
-  #calmIntervals = 0;
   /** Frames wait for room. */
   isHolding = false;
 
@@ -148,7 +144,7 @@ export class LinkWindow {
     const isLimited = mark.bytes <= this.#limitedBytes;
     const mayGrow = this.#isKnown ? isLimited : mark.outBytes >= this.#windowBytes * FIRST_SHARE;
     if (mayGrow && delayMs <= queueMs / 2) {
-      const growth = this.#isKnown ? Math.min((queueMs / (tripMs + queueMs)) * 2 ** this.#calmIntervals, 1) : 1;
+      const growth = this.#isKnown ? queueMs / (tripMs + queueMs) : 1;
       this.#windowBytes = Math.min(this.#windowBytes + growth * confirmedBytes, bytesMax);
     }
     if (mark.bytes <= this.#fromBytes) return;
@@ -189,8 +185,6 @@ export class LinkWindow {
     const bytesPerMs = (mark.bytes - this.#startBytes) / (nowMs - this.#startMs);
     const cut = this.#cut;
     this.#cut = undefined;
-    const isCalm = this.#wasLimited && this.#intervalDelayMs <= this.#queueMs / 4;
-    this.#calmIntervals = isCalm ? Math.min(this.#calmIntervals + 1, CALM_MAX) : 0;
     if (this.#intervalDelayMs > this.#queueMs) {
       if (
         cut !== undefined &&

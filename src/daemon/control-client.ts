@@ -4,6 +4,8 @@ import { ErrorCode, PinyonError, systemCode } from "./errors.js";
 import { CONTROL_ANSWER_BYTES_MAX } from "./limits.js";
 import { readLines } from "./line-socket.js";
 
+const CUT: readonly string[] = ["ECONNRESET", "EPIPE"];
+
 interface Waiting {
   resolve(line: string): void;
   reject(error: Error): void;
@@ -20,7 +22,10 @@ export class ControlClient {
   ) {
     const onOversize = () => socket.destroy(new Error("the answer is too long"));
     readLines(socket, CONTROL_ANSWER_BYTES_MAX, (line) => this.#waiting.shift()?.resolve(line), onOversize);
-    socket.on("error", (error) => this.#fail(error.message));
+    // Where the daemon ends while it is asked, the system says so in one of two ways.
+    socket.on("error", (error) => {
+      if (!CUT.includes(systemCode(error) ?? "")) this.#fail(error.message);
+    });
     socket.on("close", () => this.#fail("the daemon closed the control socket"));
   }
 

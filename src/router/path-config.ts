@@ -113,7 +113,7 @@ export const PATH_DEFAULTS: PathConfig = {
   reportedMax: 4_096,
 
   inquiriesMax: 256,
-  tryMs: [500, 500, 500, 500, 500, 500, 1_500],
+  tryMs: [500, 500, 500, 500, 500, 500, 2_500],
   replyMs: 5_000,
   detoursMax: 12,
   badRepliesMax: 4,

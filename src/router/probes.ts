@@ -59,12 +59,14 @@ export interface Answer {
   readonly isLate: boolean;
 }
 
-/** Where a search begins that found nothing from here. */
+/** Where a search begins that found nothing from here, and what is known of the nodes around. */
 export interface Detours {
   /** There may be need of detours soon. */
   prepare(nowMs: number): void;
   /** Routes to at most `count` nodes around, at random. */
   detours(count: number, nowMs: number): Uint16Array[];
+  /** Routes to a key that is among the nodes around: see `RouteMap`. */
+  routesTo(key: Uint8Array, count: number, others: readonly Uint16Array[], nowMs: number): Uint16Array[];
 }
 
 /** Questions without an answer: their tries go on, or are over. */
@@ -78,6 +80,8 @@ const ALL_TREES = (1 << TREE_COUNT) - 1;
 /** The tries of a search that make detours as well, and those whose probes may change the tree and so go around roots. */
 const DETOUR_TRIES: readonly number[] = [2, 3, 5];
 const OPEN_TRIES: readonly number[] = [1, 3, 5];
+/** Routes that such a try takes from the map: a node near by may be far in every tree. */
+const MAP_ROUTES = 2;
 
 /** Tries of a question that is worth fewer than others. */
 const TRIES_MAX: Partial<Record<Question["kind"], number>> = { check: 3, request: 3, relocate: 1, spares: 2, offer: 1 };
@@ -216,6 +220,7 @@ export class Probes {
     if (kind !== "find" || isForeign === true) return;
     if (inquiry.tryCount > 0) this.detours.prepare(nowMs);
     if (!DETOUR_TRIES.includes(inquiry.tryCount)) return;
+    for (const route of this.detours.routesTo(target, MAP_ROUTES, [], nowMs)) send("map", ProbeMode.SOURCE, { route });
     for (const [i, route] of this.detours.detours(this.deps.config.detoursMax, nowMs).entries())
       send("detour", ProbeMode.SOURCE, { route, tree: i % TREE_COUNT, isDetour: true });
   }

@@ -1,5 +1,6 @@
 import t from "tap";
 import { idOf } from "../../src/router/entry.js";
+import { PATH_DEFAULTS } from "../../src/router/path-config.js";
 import { BALL, BALL_REQUEST, type Ball, decodeRecords, encodeRecord } from "../../src/wire/ball.js";
 import { fromHex } from "../../src/wire/bytes.js";
 import { CloseCode, DropReason } from "../../src/wire/codes.js";
@@ -255,11 +256,11 @@ t.test("the neighbours of the nodes on a route are asked for what is missing, an
   t.equal(mesh.nodes[6]!.paths.stats.ballsAsked, ballsAsked + 5, "and once");
 });
 
-t.test("detours find keys behind three roots that drop everything", async (t) => {
+t.test("detours and the map find keys behind three roots that drop everything", async (t) => {
   const graph = randomGraph(60, 60, seeded(4));
   const roots = [3, 17, 42];
-  const found = (detoursMax: number): number => {
-    const mesh = new StaticMesh(graph, { roots, config: { detoursMax } });
+  const found = (ballMax: number): number => {
+    const mesh = new StaticMesh(graph, { roots, config: { ballMax } });
     mesh.onFrame = (frame, from) => (roots.includes(from) ? undefined : frame);
     let count = 0;
     for (let i = 0; i < 40; i++) {
@@ -272,7 +273,7 @@ t.test("detours find keys behind three roots that drop everything", async (t) =>
     }
     return count;
   };
-  const [without, withDetours] = [found(0), found(12)];
+  const [without, withDetours] = [found(1), found(PATH_DEFAULTS.ballMax)];
   t.comment(`${without} without, ${withDetours} with`);
   t.ok(withDetours > without);
   t.ok(withDetours >= 32, `${withDetours} of 35, where some are cut off by the roots`);

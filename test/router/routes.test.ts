@@ -61,7 +61,7 @@ t.test("a key that nobody has is unreachable after the tries, and for a short ti
   const { paths, events } = mesh.nodes[0]!;
   const nobody = new Uint8Array(32).fill(5);
   paths.findRoute(nobody, undefined, 0);
-  mesh.run(4_499);
+  mesh.run(5_499);
   t.same(typesOf(events), []);
   mesh.run(2);
   t.same(typesOf(events), ["unreachable"]);
@@ -84,7 +84,7 @@ t.test("a reply that has a longer way than a search lasts is a route all the sam
     return undefined;
   };
   paths.findRoute(mesh.key(2), undefined, 0);
-  mesh.run(4_600);
+  mesh.run(5_600);
   t.same(typesOf(events), ["unreachable"]);
   mesh.receive(0, held[0]!, mesh.portTo(0, 1));
   t.same(typesOf(events), ["unreachable", "route"]);
@@ -391,7 +391,7 @@ t.test("destinations, questions and locators are bounded, and the bound is count
   const { paths, events } = mesh.nodes[0]!;
   for (let i = 0; i < 8; i++) paths.findRoute(new Uint8Array(32).fill(100 + i), undefined, 0);
   t.match(paths.stats, { destinationsEvicted: 4, inquiriesRefused: 3, searchesFailed: 3 });
-  mesh.run(5_000);
+  mesh.run(6_000);
   t.equal(typesOf(events).length, 8, "each search has its end, also a forgotten or refused one");
   for (let to = 1; to < 16; to++) findRoute(mesh, 0, to);
   t.match(paths.stats, { destinationsEvicted: 4 + 15, locatorsEvicted: 12 });

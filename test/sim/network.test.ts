@@ -51,7 +51,7 @@ t.test("a look-up gives locator, route and round trip; a key that nobody has is 
   t.match(found, { ok: true, reason: undefined });
   t.equal(found.route.length, 3);
   t.ok(found.locator!.length > 6 && found.rttMs >= 60);
-  const nobody = network.askNow("lookup", 0, new Uint8Array(32).fill(9), 5_000)!;
+  const nobody = network.askNow("lookup", 0, new Uint8Array(32).fill(9), 6_000)!;
   t.match(nobody, { ok: false, reason: "no way to the key was found", locator: undefined });
   t.match(network.askNow("ping", 0, network.key(0), 0), { ok: true, hops: 0, rttMs: 0 }, "itself");
 });
@@ -201,7 +201,7 @@ t.test("a cut network works in both halves, and is one again soon after it is he
   const [left, right] = [allOf(network.graph).filter((i) => i % 4 < 2), allOf(network.graph).filter((i) => i % 4 >= 2)];
   t.same(pairsThatFail(network, left, 3_000), []);
   t.same(pairsThatFail(network, right, 3_000), []);
-  t.match(network.askNow("ping", left[0]!, network.key(right[0]!), 5_000), { ok: false });
+  t.match(network.askNow("ping", left[0]!, network.key(right[0]!), 6_000), { ok: false });
   network.heal(...edges[0]!);
   network.run(8_000);
   t.same(pairsThatFail(network, allOf(network.graph), 3_000), []);

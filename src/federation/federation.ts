@@ -6,7 +6,7 @@ import { type BindingEvent, Bindings, type KeptBindings } from "./binding/bindin
 import { BoundServers } from "./binding/bound-servers.js";
 import type { AcmeRules } from "./certificates/authority.js";
 import { Certificates } from "./certificates/certificates.js";
-import { type ClassicNetwork, DirectNetwork, type MachineNetwork } from "./classic/network.js";
+import { type ClassicNetwork, DirectNetwork, MACHINE, type MachineNetwork } from "./classic/network.js";
 import { ClassicServers } from "./classic/servers.js";
 import type { Authorities } from "./classic/tls.js";
 import { WellKnown } from "./classic/well-known.js";
@@ -276,13 +276,21 @@ export class Federation {
       homeserver: this.homeserver,
       name: this.#serverName,
       node: this.#signer,
-      wellKnown: this.#wellKnown,
+      wellKnown: this.#ownWellKnown(),
       stats: this.stats,
       watch: (name, handler) => {
         this.#watchers.set(name, handler);
         return () => this.#watchers.delete(name);
       },
     });
+  }
+
+  /** To look at the homeserver's own name: that it stands on this very machine is no reason not to. */
+  #ownWellKnown(): WellKnown | undefined {
+    const { classic, machine = MACHINE, authorities, timers, random } = this.#options;
+    if (classic === undefined || classic.exits !== undefined) return this.#wellKnown;
+    const network = new DirectNetwork(this.stats, timers, { ...machine, ownAddresses: () => [] });
+    return new WellKnown({ network, authorities, stats: this.stats, timers, random });
   }
 
   async stop(): Promise<void> {

@@ -1,11 +1,12 @@
 import type { Homeserver } from "../homeserver.js";
 import { ClassicDendrite } from "./classic-dendrite.js";
 import { classicSynapse } from "./classic-synapse.js";
-import { homeserverFront } from "./nginx.js";
+import type { Host } from "./hosts.js";
+import { homeserverFront, wellKnownFile } from "./nginx.js";
 import type { SmallInternet } from "./small-internet.js";
 
 /** Found by well-known, which leads to another host and to the port of HTTPS. */
-const SYNAPSE = { name: "north.example", host: "matrix.north.example", number: "1.1" };
+const SYNAPSE = { label: "Synapse N", name: "north.example", host: "matrix.north.example", number: "1.1" };
 /** Found by an SRV record. */
 const DENDRITE = { name: "south.example", host: "dendrite.south.example", number: "1.2" };
 
@@ -29,26 +30,50 @@ export async function startClassicSide(
 ): Promise<ClassicHomeservers> {
   const { tell } = internet;
   tell("starting a Synapse of the classic federation, behind nginx");
-  const north = await startSynapse(internet, python);
+  const { synapse: north } = await makeSynapse(internet, python, SYNAPSE);
+  await north.start();
   tell("starting a Dendrite of the classic federation");
   return [north, await startDendrite(internet, dendrite)];
 }
 
-async function startSynapse(internet: SmallInternet, python: string): Promise<Homeserver> {
+/** Where a Synapse is to stand, and what it is called. */
+interface SynapsePlace {
+  readonly label: string;
+  readonly name: string;
+  /** Where its well-known leads. */
+  readonly host: string;
+  /** Of its machine's addresses. */
+  readonly number: string;
+}
+
+export interface ClassicSynapse {
+  readonly synapse: Homeserver;
+  readonly machine: Host;
+  /** What is served as its well-known. */
+  readonly wellKnown: string;
+}
+
+/** A Synapse as any of the classic federation, behind nginx, which runs; it does not run yet. */
+export async function makeSynapse(
+  internet: SmallInternet,
+  python: string,
+  { label, name, host: delegate, number }: SynapsePlace,
+): Promise<ClassicSynapse> {
   const { owner, programs, dns, hosts, window } = internet;
-  const { name, host: delegate, number } = SYNAPSE;
-  const host = hosts.add("north", number, ["internet"]);
+  const short = name.slice(0, name.indexOf("."));
+  const host = hosts.add(short, number, ["internet"]);
   const address = host.address("internet");
   for (const each of [name, delegate]) await dns.setAddresses(each, [address]);
-  const folder = internet.folder("synapse");
+  const folder = internet.folder(`${short}-synapse`);
   const tls = await internet.certify(folder, [name, delegate]);
-  const front = homeserverFront(host, programs, internet.folder("synapse-nginx"), { name, host: delegate }, tls);
+  const frontFolder = internet.folder(`${short}-nginx`);
+  const front = homeserverFront(host, programs, frontFolder, { name, host: delegate }, tls);
   owner.teardown(() => front.end());
   const synapse = await classicSynapse({
     python,
     folder,
     name,
-    label: "Synapse N",
+    label,
     prefix: host.prefix,
     url: await window.url({ host: address, port: 80 }),
     env: { SSL_CERT_FILE: internet.authorityFile },
@@ -56,8 +81,7 @@ async function startSynapse(internet: SmallInternet, python: string): Promise<Ho
   });
   owner.teardown(() => synapse.kill());
   await front.start();
-  await synapse.start();
-  return synapse;
+  return { synapse, machine: host, wellKnown: wellKnownFile(frontFolder) };
 }
 
 async function startDendrite(internet: SmallInternet, program: string): Promise<Homeserver> {

@@ -26,6 +26,8 @@ export class MixedStage {
   /** Stands in every text that is sent. */
   readonly marker = `pinyon-${randomBytes(8).toString("hex")}`;
   readonly overlay: readonly [Homeserver, Homeserver];
+  /** Beside those of the overlay. */
+  readonly nodes: readonly [MeshNode, MeshNode];
   readonly gateways: readonly [GatewayHost, GatewayHost];
   /** Where HAProxy stands before both gateways. */
   readonly front: Host;
@@ -36,9 +38,12 @@ export class MixedStage {
 
   constructor(
     private readonly internet: SmallInternet,
-    { homeservers, gateways, front }: OverlaySide,
+    { homeservers, nodes, gateways, front }: OverlaySide,
     readonly classic: ClassicHomeservers,
+    /** A classic one with a node of its own. */
+    readonly bound: Homeserver,
   ) {
+    this.nodes = nodes;
     this.overlay = homeservers;
     this.gateways = gateways;
     this.front = front;
@@ -53,7 +58,7 @@ export class MixedStage {
   }
 
   get homeservers(): readonly Homeserver[] {
-    return [...this.overlay, ...this.classic];
+    return [...this.overlay, ...this.classic, this.bound];
   }
 
   /** Alice of one homeserver and Bob of another. */
@@ -80,6 +85,8 @@ export class MixedStage {
       [synapse, b],
       [b, dendrite],
       [dendrite, a],
+      [a, this.bound],
+      [this.bound, b],
     ] as const;
     return pairs.map(([from, to]) => this.scene(from, to));
   }

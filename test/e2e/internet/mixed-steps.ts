@@ -4,6 +4,7 @@ import { downloadFile, upload } from "../steps/media.js";
 import { inviteAccepted, inviteRejected } from "../steps/rooms.js";
 import { eventually, type Finding, megabytes, must, type Step, time, timed } from "../steps/step.js";
 import { ARRIVE_MS, hasTexts, PASSWORD } from "../steps/talk.js";
+import { bindings } from "./bound-homeserver.js";
 import type { MixedStage } from "./mixed-stage.js";
 
 const FILE_BYTES = 10_000_000;
@@ -15,6 +16,7 @@ export const MIXED_STEPS: readonly Step<MixedStage>[] = [
   { title: "accounts on every homeserver", run: accounts },
   { title: "one room, joined by its alias from every homeserver", run: oneRoom },
   { title: "a room of each homeserver, joined by its alias from across", run: aliasesAcross },
+  { title: "a classic name bound to its node", run: nameBound },
   { title: "messages of all to all, in order, once", run: (stage) => messagesOfAll(stage, 20) },
   { title: "end-to-end encrypted direct messages across", run: (stage) => eachCrossing(stage, encryptedMessage) },
   { title: "files across, the same on both sides", run: files },
@@ -81,6 +83,16 @@ async function aliasesAcross(stage: MixedStage): Promise<Finding> {
     times.push(await timed(() => joinsByAlias(bob, `#${name}:${a.name}`, roomId)));
   }
   return { text: `${times.length} joins, ${times.map(time).join(", ")}`, figures: { joins: times.length } };
+}
+
+/** Nodes that have met the classic homeserver with a node of its own know which that is, and reach it by the mesh. */
+async function nameBound({ nodes, bound }: MixedStage): Promise<Finding> {
+  for (const node of nodes) {
+    const said = await bindings(node);
+    const line = said.split("\n").find((each) => each.includes(bound.name)) ?? "";
+    must(/ bound /.test(line), `${node.label} says of ${bound.name}: ${said}`);
+  }
+  return { text: `A and B reach ${bound.name} by its node`, figures: {} };
 }
 
 /** All send at the same time; then every homeserver has all of everybody's, in the order they were sent in, once. */

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { DebianPrograms } from "./debian-programs.js";
 import { frontConfig } from "./guide.js";
 import type { Host } from "./hosts.js";
@@ -39,6 +39,11 @@ interface HomeserverNames {
   readonly host: string;
 }
 
+/** The file that the reverse proxy of a Synapse serves as its well-known. */
+export function wellKnownFile(folder: string): string {
+  return join(folder, ".well-known/matrix/server");
+}
+
 /**
  * The reverse proxy of a Synapse, as Synapse's documentation has it: TLS at the port of HTTPS, with well-known at the server's own name.
  * Clients of the tests come by plain HTTP.
@@ -67,14 +72,17 @@ export function homeserverFront(
     ${tls}
     server_name ${name};
     location = /.well-known/matrix/server {
+      root ${folder};
       default_type application/json;
-      return 200 '{"m.server":"${delegate}:443"}';
     }
   }
   server { ${tls} server_name ${delegate}; ${proxy} }
   server { listen 80; ${proxy} }
 }
 `;
+  const wellKnown = wellKnownFile(folder);
+  mkdirSync(dirname(wellKnown), { recursive: true });
+  writeFileSync(wellKnown, JSON.stringify({ "m.server": `${delegate}:443` }));
   return nginx(host, programs, folder, sections, async () => host.listensOn(443));
 }
 

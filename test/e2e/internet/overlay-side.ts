@@ -15,14 +15,16 @@ const DOMAIN = "gateway.example";
 /** What the DNS has of it. */
 export const EVERY_NODE = `*.${DOMAIN}`;
 
-const [A, B, G1, G2] = [0, 1, 2, 3] as const;
-const LABELS = ["A", "B", "G1", "G2"];
+const [A, B, G1, G2, D] = [0, 1, 2, 3, 4] as const;
+const LABELS = ["A", "B", "G1", "G2", "D"];
 const EDGES: readonly Edge[] = [
   [A, G1],
   [A, G2],
   [B, G1],
   [B, G2],
   [G1, G2],
+  [D, G1],
+  [D, G2],
 ];
 const LINK_PORT = 18_100;
 const CLASSIC_PORTS = [443, 8448];
@@ -32,24 +34,29 @@ const REACH_MS = 15_000;
 
 export interface OverlaySide {
   readonly homeservers: readonly [Homeserver, Homeserver];
+  /** Beside them. */
+  readonly nodes: readonly [MeshNode, MeshNode];
+  /** The node beside a classic homeserver; it runs when that is connected with it. */
+  readonly besideClassic: MeshNode;
   readonly gateways: readonly [GatewayHost, GatewayHost];
   /** Where HAProxy stands before both gateways; the DNS leads there when a step says so. */
   readonly front: Host;
 }
 
-type Machines = readonly [a: Host, b: Host, g1: Host, g2: Host];
+type Machines = readonly [a: Host, b: Host, g1: Host, g2: Host, d: Host];
 
 /**
  * Two gateways, the second behind nginx, and two nodes that reach nothing but those: TLS of classic servers ends at A, and for B at its
- * gateways.
+ * gateways. A node for the machine of a classic homeserver is made, too.
  */
-export async function startOverlaySide(internet: SmallInternet, python: string): Promise<OverlaySide> {
+export async function startOverlaySide(internet: SmallInternet, python: string, classic: Host): Promise<OverlaySide> {
   const { owner, tell, hosts, dns } = internet;
   const machines: Machines = [
     hosts.add("a", "3.1", ["lan"]),
     hosts.add("b", "3.2", ["lan"]),
     hosts.add("g1", "2.1", ["lan", "internet"]),
     hosts.add("g2", "2.2", ["lan", "internet"]),
+    classic,
   ];
   const front = hosts.add("front", "2.3", ["internet"]);
   const nodes = await makeNodes(internet, machines, front);
@@ -58,7 +65,7 @@ export async function startOverlaySide(internet: SmallInternet, python: string):
   for (const index of [A, B]) homeservers.push(await synapseOf(internet, nodes[index]!, machines[index], python));
   tell("starting gateways G1 and G2, the second behind nginx, and nodes A and B behind them");
   await startFronts(internet, machines, front);
-  await startAll(nodes);
+  await startAll(nodes.slice(0, D));
   for (const node of [nodes[A]!, nodes[B]!]) await node.reach(nodes[G1]!, REACH_MS);
   tell("starting two Synapses that have no DNS and no way to the Internet");
   for (const homeserver of homeservers) {
@@ -66,16 +73,22 @@ export async function startOverlaySide(internet: SmallInternet, python: string):
     await homeserver.start();
   }
   const [one, other] = [G1, G2].map((index) => ({ node: nodes[index]!, host: machines[index] }));
-  return { homeservers: [homeservers[A]!, homeservers[B]!], gateways: [one!, other!], front };
+  const pair = [nodes[A]!, nodes[B]!] as const;
+  return {
+    homeservers: [homeservers[A]!, homeservers[B]!],
+    nodes: pair,
+    gateways: [one!, other!],
+    besideClassic: nodes[D]!,
+    front,
+  };
 }
 
 async function makeNodes(internet: SmallInternet, machines: Machines, front: Host): Promise<MeshNode[]> {
   const { owner } = internet;
-  const address = (node: number) => machines[node]!.address("lan");
   const place: Place = {
     prefix: (node) => [...machines[node]!.prefix, "env", `NODE_EXTRA_CA_CERTS=${internet.authorityFile}`],
-    listen: (node) => ({ host: address(node), port: LINK_PORT }),
-    address: ([, to]) => ({ host: address(to), port: LINK_PORT }),
+    listen: () => ({ host: "0.0.0.0", port: LINK_PORT }),
+    address: ([from, to]) => ({ host: machines[to]!.address(from === D ? "internet" : "lan"), port: LINK_PORT }),
   };
   const wildcard = await internet.certify(internet.folder("wildcard"), [EVERY_NODE]);
   const folder = internet.folder("certificate");
@@ -87,8 +100,10 @@ async function makeNodes(internet: SmallInternet, machines: Machines, front: Hos
     place,
     labels: LABELS,
     suffixes: [DOMAIN, DOMAIN, undefined, undefined],
-    settings: ({ index }, all) =>
-      index < G1 ? nodeSettings(index, all, own) : gatewaySettings(index, all, wildcard, fronts),
+    settings: ({ index }, all) => {
+      if (index === D) return {};
+      return index < G1 ? nodeSettings(index, all, own) : gatewaySettings(index, all, wildcard, fronts);
+    },
   });
   await internet.certify(folder, [nodes[A]!.name]);
   return nodes;

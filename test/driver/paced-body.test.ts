@@ -1,4 +1,5 @@
-import type { Http2Stream } from "node:http2";
+import { connect, createServer, type Http2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import t from "tap";
@@ -50,4 +51,46 @@ t.test("a piece that fails is the last, and its writer is told", async (t) => {
   body.write(Buffer.alloc(10_000));
   await t.rejects(finished(body), /broken/);
   t.equal(writes.length, 2);
+});
+
+t.test("HTTP/2 ends no body before all of it was handed over, however it is ended", async (t) => {
+  const server = createServer((request, response) => {
+    let sizeBytes = 0;
+    request.on("data", (chunk: Buffer) => {
+      sizeBytes += chunk.length;
+    });
+    request.on("end", () => response.end(String(sizeBytes)));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.teardown(() => server.close());
+  const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  t.teardown(() => client.close());
+  const asked = async (send: (body: Http2Stream) => void): Promise<number> => {
+    const body = client.request({ ":method": "PUT" });
+    paceBody(body, { aheadBytes: 4_096 });
+    send(body);
+    let answer = "";
+    for await (const chunk of body) answer += chunk;
+    return Number(answer);
+  };
+  t.equal(await asked((body) => body.end(Buffer.alloc(16_000))), 16_000, "in one piece with its end");
+  t.equal(await asked((body) => body.end(Buffer.alloc(100))), 100);
+  t.equal(
+    await asked((body) => {
+      body.cork();
+      for (let i = 0; i < 5; i++) body.write(Buffer.alloc(5_000));
+      process.nextTick(() => body.uncork());
+      body.end();
+    }),
+    25_000,
+    "ended while all of it waits",
+  );
+  t.equal(
+    await asked((body) => {
+      body.write(Buffer.alloc(10_000));
+      setImmediate(() => body.end());
+    }),
+    10_000,
+    "ended between its pieces",
+  );
 });

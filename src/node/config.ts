@@ -138,7 +138,7 @@ const DEFAULTS: NodeConfig = {
     queueMs: 15,
     queueBytesMin: 3_000,
     intervalMs: 100,
-    raisedMs: 10_000,
+    raisedMs: 60_000,
     markGapMs: 4,
   },
   sessions: SESSION_DEFAULTS,

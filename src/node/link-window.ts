@@ -9,6 +9,8 @@ const MARKS_PER_WINDOW = 16;
 const FIRST_SHARE = 1 / 4;
 /** A round trip so little above the least waited nowhere, in ms. */
 const AT_REST_MS = 1;
+/** Fewer pongs say nothing of an interval: a process that stood still for that long has them all late. */
+const SAMPLES_MIN = 8;
 /** A smaller window brought so much less through while the delay stayed: then the queue is somebody else's. */
 const RATE_KEPT = 0.85;
 const DELAY_KEPT = 0.8;
@@ -26,7 +28,6 @@ interface Mark {
 interface Cut {
   readonly bytesPerMs: number;
   readonly delayMs: number;
-  readonly windowBytes: number;
 }
 
 /**
@@ -38,7 +39,7 @@ interface Cut {
  * As long as hardly anything waits at the line, the window doubles in a round trip, as in slow start. Where the least delay of an interval
  * (CoDel, RFC 8289: so it stood all the time) is over `queueMs`, the line is full: the window becomes what passed in that time, for a
  * round trip with `queueMs` of waiting. Where that brings less through and the delay stays, the queue is not of this link's making, or
- * the way is longer now: the window comes back, and that delay is taken for the least for a while.
+ * the way is longer now: the window grows as at first, and that delay is taken for the least for a while.
  */
 export class LinkWindow {
   readonly #config: LinkWindowConfig;
@@ -57,6 +58,7 @@ export class LinkWindow {
   /** The least round trip that was seen, and what is taken for it until `#raisedUntilMs`. */
   #leastMs = Number.POSITIVE_INFINITY;
   #baseMs = Number.POSITIVE_INFINITY;
+  #raisedToMs = Number.NEGATIVE_INFINITY;
   #raisedUntilMs = Number.NEGATIVE_INFINITY;
   /** What the other end's clock says at the end of a way without a queue, less what ours said at its beginning. */
   #offset: number | undefined;
@@ -67,6 +69,7 @@ export class LinkWindow {
   #intervalTripMs = Number.POSITIVE_INFINITY;
   #intervalDelayMs = Number.POSITIVE_INFINITY;
   #wasLimited = false;
+  #samples = 0;
   #cut: Cut | undefined;
   #bytesPerMs = Number.POSITIVE_INFINITY;
   /** What may wait at the line. */
@@ -155,6 +158,7 @@ export class LinkWindow {
     this.#wasLimited ||= isLimited;
     this.#intervalTripMs = Math.min(this.#intervalTripMs, tripMs);
     this.#intervalDelayMs = Math.min(this.#intervalDelayMs, delayMs);
+    if (++this.#samples < SAMPLES_MIN) return;
     if (nowMs - this.#startMs >= Math.max(intervalMs, this.#baseMs)) this.#judge(mark, nowMs);
   }
 
@@ -164,7 +168,11 @@ export class LinkWindow {
    */
   #delayMs(mark: Mark, clock: number, tripMs: number, nowMs: number): number {
     this.#leastMs = Math.min(this.#leastMs, tripMs);
-    if (nowMs >= this.#raisedUntilMs) this.#baseMs = this.#leastMs;
+    // Far below what was taken for the least: that delay is gone.
+    if (nowMs >= this.#raisedUntilMs || tripMs < this.#raisedToMs - this.#queueMs) {
+      this.#raisedUntilMs = this.#raisedToMs = Number.NEGATIVE_INFINITY;
+      this.#baseMs = this.#leastMs;
+    }
     this.#baseMs = Math.min(this.#baseMs, tripMs);
     const offset = (clock - clockOf(mark.sentMs)) | 0;
     if (this.#offset === undefined || tripMs <= this.#leastMs + AT_REST_MS || ((offset - this.#offset) | 0) < 0)
@@ -178,6 +186,7 @@ export class LinkWindow {
     this.#intervalTripMs = Number.POSITIVE_INFINITY;
     this.#intervalDelayMs = Number.POSITIVE_INFINITY;
     this.#wasLimited = false;
+    this.#samples = 0;
   }
 
   /** An interval is over. */
@@ -191,7 +200,7 @@ export class LinkWindow {
         bytesPerMs < RATE_KEPT * cut.bytesPerMs &&
         this.#intervalDelayMs > DELAY_KEPT * cut.delayMs
       )
-        this.#yield(cut, nowMs);
+        this.#yield(nowMs);
       else this.#reduce(bytesPerMs);
     }
     const { queueMs, queueBytesMin } = this.#config;
@@ -215,15 +224,15 @@ export class LinkWindow {
       this.#wasLimited ? bytesMin : idleBytesMin,
     );
     if (windowBytes >= this.#windowBytes) return;
-    this.#cut = { bytesPerMs, delayMs: this.#intervalDelayMs, windowBytes: this.#windowBytes };
+    this.#cut = { bytesPerMs, delayMs: this.#intervalDelayMs };
     this.#windowBytes = windowBytes;
   }
 
   /** The smaller window did not help: the delay is the line's for a while. */
-  #yield(cut: Cut, nowMs: number): void {
-    this.#baseMs = this.#intervalTripMs;
+  #yield(nowMs: number): void {
+    this.#baseMs = this.#raisedToMs = this.#intervalTripMs;
     this.#raisedUntilMs = nowMs + this.#config.raisedMs;
-    this.#windowBytes = Math.max(this.#windowBytes, cut.windowBytes);
+    // All at once would be a queue of this link's own.
     this.#isKnown = false;
   }
 }

@@ -91,7 +91,7 @@ export interface PathConfig {
 }
 
 export const PATH_DEFAULTS: PathConfig = {
-  dataBytesMax: 512 * 1024,
+  dataBytesMax: 2 * 1024 * 1024,
   ownBytesMax: 64 * 1024,
   ownMs: 5,
   ownBytesMin: 2_400,

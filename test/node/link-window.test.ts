@@ -100,7 +100,7 @@ t.test("a delay of somebody else's making does not starve the link, and is forgo
   const line = new Line();
   line.run(2_000);
   line.foreignMs = 300;
-  line.run(2_000);
+  line.run(5_000);
   const { share } = line.run(8_000);
   t.ok(share > 0.85, `${share} of the line`);
   line.foreignMs = 0;

@@ -1,4 +1,5 @@
 import t from "tap";
+import { PATH_DEFAULTS } from "../../src/router/path-config.js";
 import { DropReason } from "../../src/wire/codes.js";
 import { ROUTE_BROKEN } from "../../src/wire/control.js";
 import {
@@ -200,9 +201,9 @@ t.test("each reason for a drop is returned and counted", async (t) => {
   for (let i = 2; i < HOP_LIMIT; i++) editHops(last);
   t.equal(forward(last, toZero), toTwo, "one hop below the limit");
 
-  for (let i = 0; i < 10; i++) forward(dataFrame(mesh.key(2), [], { payload: 60_000 }), toZero);
+  for (let i = 0; i < 40; i++) forward(dataFrame(mesh.key(2), [], { payload: 60_000 }), toZero);
   expect(DropReason.QUEUE_FULL, dataFrame(mesh.key(2), [], { payload: 60_000 }));
-  const waiting = 9; // 8 of the large ones fit, and the one below the limit
+  const waiting = 35; // 34 of the large ones fit, and the one below the limit
   mesh.cut(1, 2);
   t.equal(relay.dropsOf(DropReason.LINK_DOWN), waiting);
 });
@@ -215,7 +216,9 @@ t.test("a frame is marked where more than half of the queue is taken", async (t)
     mesh.nodes[1]!.forwarder.forward(frame, 0, 0);
     return (dataBits(frame) & BIT_CONGESTION) !== 0;
   };
-  t.same(Array.from({ length: 8 }, isMarked), [false, false, false, false, false, false, true, true]);
+  const marks = Array.from({ length: 24 }, isMarked);
+  t.equal(marks.indexOf(true), Math.ceil(PATH_DEFAULTS.dataBytesMax / 2 / 50_000));
+  t.equal(marks.lastIndexOf(false), marks.indexOf(true) - 1);
 });
 
 t.test("a route that winds gets less of a link than one that does not", async (t) => {

@@ -28,6 +28,8 @@ interface Mark {
 interface Cut {
   readonly bytesPerMs: number;
   readonly delayMs: number;
+  /** It did not help, in the interval after it. */
+  readonly isInDoubt: boolean;
 }
 
 /**
@@ -195,13 +197,10 @@ export class LinkWindow {
     const cut = this.#cut;
     this.#cut = undefined;
     if (this.#intervalDelayMs > this.#queueMs) {
-      if (
-        cut !== undefined &&
-        bytesPerMs < RATE_KEPT * cut.bytesPerMs &&
-        this.#intervalDelayMs > DELAY_KEPT * cut.delayMs
-      )
-        this.#yield(nowMs);
-      else this.#reduce(bytesPerMs);
+      const isKept = cut !== undefined && this.#intervalDelayMs > DELAY_KEPT * cut.delayMs;
+      if (!isKept || bytesPerMs >= RATE_KEPT * cut.bytesPerMs) this.#reduce(bytesPerMs);
+      else if (cut.isInDoubt) this.#yield(nowMs);
+      else this.#cut = { ...cut, isInDoubt: true };
     }
     const { queueMs, queueBytesMin } = this.#config;
     this.#bytesPerMs = this.#wasLimited ? bytesPerMs : Number.POSITIVE_INFINITY;
@@ -224,7 +223,7 @@ export class LinkWindow {
       this.#wasLimited ? bytesMin : idleBytesMin,
     );
     if (windowBytes >= this.#windowBytes) return;
-    this.#cut = { bytesPerMs, delayMs: this.#intervalDelayMs };
+    this.#cut = { bytesPerMs, delayMs: this.#intervalDelayMs, isInDoubt: false };
     this.#windowBytes = windowBytes;
   }
 

@@ -62,7 +62,7 @@ const HEAL_MS_MAX = 60_000;
 /** A leaf's link that died in silence is found within 123 s. */
 const LEAF_HEAL_MS_MAX = 160_000;
 /** Searches that began while things failed are over, and what they found unreachable is forgotten. */
-const REST_MS = 5_000;
+const REST_MS = 7_000;
 const PAIRS_MAX = 120;
 const PAIRS_AT_ONCE = 10;
 const REACH_BYTES = 1_000;

@@ -225,8 +225,9 @@ export class LinkKeeper {
     this.hooks.paced(who, window.bytesPerMs);
     if (!window.isHolding) return;
     link.waitingMs = nowMs;
-    if (!window.hasRoom) return;
-    window.isHolding = false;
+    // What was sent after the last ping may be more than a window that has become smaller: then another is to go.
+    if (window.hasRoom) window.isHolding = false;
+    else if (!window.isMarkDue(nowMs)) return;
     this.#ready.add(link.number);
   }
 

@@ -113,9 +113,9 @@ t.test("a state with other names than servers' is not taken", async (t) => {
   const toldWallMs = 1_700_000_000_000;
   t.ok(WakeUpStateSchema.safeParse({ recent: [name], owed: [{ name, toldWallMs }] }).success);
   for (const state of [
-    { recent: ["matrix.org"], owed: [] },
+    { recent: ["matrix.org/x"], owed: [] },
     { recent: [name.toUpperCase()], owed: [] },
-    { recent: [], owed: [{ name: "localhost", toldWallMs }] },
+    { recent: [], owed: [{ name: "local host", toldWallMs }] },
     { recent: [], owed: [{ name, toldWallMs: 0.5 }] },
     { recent: Array.from({ length: RECENT_PEERS_MAX + 1 }, inventName), owed: [] },
     { recent: [] },

@@ -31,9 +31,9 @@ const FORCE: readonly Expectation[] = [
   },
   {
     scenario: "winding-routes",
-    behaviour: "pays for every hop at its ingress; a route that turns back ends there",
+    behaviour: "takes its ingress's turns alone, and what waits is its own; a route that turns back ends there",
     share: 0.98,
-    refused: { "drops.queue_full": 5, "drops.no_way": 30 },
+    refused: { "drops.no_way": 30 },
     also: (t, { flows }) => t.ok(flows.pauseMsMax < 2_000, `a pause of ${flows.pauseMsMax} ms`),
   },
   {

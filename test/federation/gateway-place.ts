@@ -6,6 +6,7 @@ import type { GatewayRules } from "../../src/federation/gateway/gateway.js";
 import type { Timers } from "../../src/federation/overlay.js";
 import { Signer } from "../../src/federation/signing.js";
 import { formatXMatrix } from "../../src/federation/x-matrix.js";
+import { PROFILE } from "./attacking.js";
 import { TestAuthority } from "./authority.js";
 import { readAll } from "./listening.js";
 import { TestNetwork, type TestNode } from "./network.js";
@@ -101,4 +102,20 @@ export function get(
 
 export async function mustServe(t: Test, scene: GatewayPlace): Promise<void> {
   t.match(await say(scene, get(scene, VERSION)), /^HTTP\/1\.1 200 /, "an honest request succeeds meanwhile");
+}
+
+/** A classic server is answered six times, as a server of the Matrix federation answers it, and the homeserver sees who asked. */
+export async function mustServeWhole(t: Test, scene: GatewayPlace): Promise<void> {
+  const { server } = scene;
+  const wellKnown = await say(scene, get(scene, "/.well-known/matrix/server"));
+  t.match(wellKnown, `{"m.server":"${server.name}:443"}`);
+  for (const host of [server.name, `${server.name}:443`, `${server.name}:8448`]) {
+    t.match(await say(scene, get(scene, VERSION, { host })), /^HTTP\/1\.1 200 .*"name":"test"/s);
+  }
+  t.match(await say(scene, get(scene, "/_matrix/key/v2/server")), `"server_name":"${server.name}"`);
+  t.match(await say(scene, get(scene, PROFILE)), /^HTTP\/1\.1 404 .*M_UNRECOGNIZED/s, "the homeserver's own answer");
+  const last = server.asked.at(-1)!;
+  t.equal(last.url, PROFILE);
+  t.match(last.headers.authorization, 'X-Matrix origin="classic.example"');
+  t.equal(last.headers.host, server.name);
 }

@@ -21,6 +21,7 @@ import {
   get,
   hex,
   mustServe,
+  mustServeWhole,
   say,
 } from "./gateway-place.js";
 import { clientHello } from "./hellos.js";
@@ -35,18 +36,7 @@ import { KEY_ID, startServer } from "./server.js";
 
 t.test("a classic server reaches a server of the overlay, with TLS that ends at its node", async (t) => {
   const scene = await gatewayPlace(t);
-  const { server } = scene;
-  const wellKnown = await say(scene, get(scene, "/.well-known/matrix/server"));
-  t.match(wellKnown, `{"m.server":"${server.name}:443"}`);
-  for (const host of [server.name, `${server.name}:443`, `${server.name}:8448`]) {
-    t.match(await say(scene, get(scene, VERSION, { host })), /^HTTP\/1\.1 200 .*"name":"test"/s);
-  }
-  t.match(await say(scene, get(scene, "/_matrix/key/v2/server")), `"server_name":"${server.name}"`);
-  t.match(await say(scene, get(scene, PROFILE)), /^HTTP\/1\.1 404 .*M_UNRECOGNIZED/s, "the homeserver's own answer");
-  const last = server.asked.at(-1)!;
-  t.equal(last.url, PROFILE);
-  t.match(last.headers.authorization, 'X-Matrix origin="classic.example"');
-  t.equal(last.headers.host, server.name);
+  await mustServeWhole(t, scene);
   const { stats } = scene.gateway.federation;
   await until("the connections are over", () => stats.gatewayAnswers === 6);
   t.same([stats.gatewayConnections, stats.inboundRequests], [6, 0]);

@@ -10,7 +10,18 @@ import { formatXMatrix } from "../../src/federation/x-matrix.js";
 import { VirtualTimers } from "../link/timers.js";
 import { until } from "../link/until.js";
 import { PROFILE } from "./attacking.js";
-import { CLASSIC, DOMAIN, dial, type GatewayPlace, gatewayPlace, get, hex, mustServe, say } from "./gateway-place.js";
+import {
+  CLASSIC,
+  DOMAIN,
+  dial,
+  type GatewayPlace,
+  gatewayPlace,
+  get,
+  hex,
+  mustServe,
+  mustServeWhole,
+  say,
+} from "./gateway-place.js";
 import { readAll } from "./listening.js";
 import { askRaw, VERSION } from "./raw-node.js";
 import { KEY_ID, startServer } from "./server.js";
@@ -32,17 +43,7 @@ async function open(scene: GatewayPlace) {
 t.test("a gateway with a wildcard certificate ends TLS for a node that lets it, and brings each request", async (t) => {
   const scene = await terminated(t);
   const { server, gateway } = scene;
-  const wellKnown = await say(scene, get(scene, "/.well-known/matrix/server"));
-  t.match(wellKnown, `{"m.server":"${server.name}:443"}`);
-  for (const host of [server.name, `${server.name}:443`, `${server.name}:8448`]) {
-    t.match(await say(scene, get(scene, VERSION, { host })), /^HTTP\/1\.1 200 .*"name":"test"/s);
-  }
-  t.match(await say(scene, get(scene, "/_matrix/key/v2/server")), `"server_name":"${server.name}"`);
-  t.match(await say(scene, get(scene, PROFILE)), /^HTTP\/1\.1 404 .*M_UNRECOGNIZED/s, "the homeserver's own answer");
-  const last = server.asked.at(-1)!;
-  t.equal(last.url, PROFILE);
-  t.match(last.headers.authorization, 'X-Matrix origin="classic.example"');
-  t.equal(last.headers.host, server.name);
+  await mustServeWhole(t, scene);
   const { stats } = gateway.federation;
   await until("the connections are over", () => stats.gatewayAnswers === 6);
   t.same([stats.gatewayConnections, stats.gatewayRequests, stats.inboundRequests], [6, 5, 0]);
